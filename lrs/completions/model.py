@@ -1,0 +1,67 @@
+"""The values that travel from readings to achievements; all of them plain data that JSON can carry."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A course of the catalogue. `aliases` are other ids of it (rule 1a). `single_au`: the one activity that stands
+    for it; `all_of`: activities that must all be completed (rule 5). `provider` owns it ('' = anybody, rule 16).
+    `repeat_after_days`: the window of an achievement. `attempts`: '' or 'per_registration'."""
+
+    id: str
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    provider: str = ""
+    single_au: str = ""
+    all_of: tuple[str, ...] = ()
+    repeat_after_days: int = 90
+    attempts: str = ""
+    hris_type: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of the directory. `employee_id` is the immutable key. `identifiers` are normal forms (see
+    `lrs.completions.subjects.identifier`): `mbox:a@b`, `sha1:<hex>`, `account:<homePage>|<name>`, `openid:<uri>`."""
+
+    employee_id: str
+    email: str = ""
+    name: str = ""
+    department: str = ""
+    job_code: str = ""
+    crm_id: str = ""
+    hris_id: str = ""
+    identifiers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One statement that speaks for an achievement. `at` is µs since 1970 of its (clamped) timestamp."""
+
+    seq: int
+    statement_id: str
+    at: int
+    status: str
+    provider: str
+    source: str = ""
+    activity: str = ""
+    registration: str = ""
+    score_scaled: float | None = None
+    score_raw: float | None = None
+    duration: float | None = None
+    map_version: int = 1
+    voided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A business event to publish: one immutable row a (achievement id, revision). `payload` is the flat JSON shape."""
+
+    event: str
+    id: str
+    revision: int
+    subject: str
+    course: str
+    payload: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,53 @@
+"""The errors that cross a seam, as values with a place: what is wrong, where, by which rule."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken rule. `where` is a JSON pointer into the statement (RFC 6901), `rule` the rule's key,
+    `section` its section of the standard, `found` the offending value shortened to 100 characters."""
+
+    where: str
+    why: str
+    rule: str
+    section: str
+    found: str = ""
+    index: int | None = None
+
+
+class Invalid(ValueError):
+    """Input that breaks a rule; carries every finding, in order (answered 400)."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("; ".join(f"{f.where}: {f.why}" for f in findings[:3]))
+        self.findings = findings
+
+
+class TooLarge(Exception):
+    """A limit was exceeded (answered 413). `setting` names the setting that holds the limit."""
+
+    def __init__(self, why: str, setting: str, limit: int) -> None:
+        super().__init__(why)
+        self.setting, self.limit = setting, limit
+
+
+class Conflict(Exception):
+    """Another statement already stands under this id (answered 409). `index` is its place in the batch."""
+
+    def __init__(self, index: int, statement_id: str, stored: bytes) -> None:
+        super().__init__(f"another statement is already stored under id {statement_id}")
+        self.index, self.statement_id, self.stored = index, statement_id, stored
+
+
+class Forbidden(Exception):
+    """The credential may not do this (answered 403); the text says what it lacks."""
+
+
+class StoreUnavailable(Exception):
+    """The store could not answer, nothing was half done (answered 503 with Retry-After, seconds)."""
+
+    def __init__(self, original: BaseException | str, retry_after: int = 2) -> None:
+        super().__init__(f"the store is unavailable: {original}")
+        self.original, self.retry_after = original, retry_after

@@ -1,0 +1,107 @@
+"""What a connector is: a delivery in, an outcome out; never an HTTP status."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The target has it. `remote_id` is the target's own id of what was written, if it told."""
+
+    remote_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A passing fault; `after` seconds if the target said so, else by the schedule."""
+
+    why: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The target asked to slow down (uses up no attempt); `after` seconds."""
+
+    why: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Refused for good: dead at once."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misconfigured:
+    """The target's settings or secret are wrong (401, 403): the target is paused. `disable`: it answered 410."""
+
+    why: str
+    disable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Cannot be sent until somebody adds what is missing (no employee id, no training type …)."""
+
+    why: str
+
+
+Outcome = Delivered | Retry | Throttled | Rejected | Misconfigured | Parked
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An outcome with what is kept of the exchange for the attempt row (body ≤ 2 kB, secrets masked)."""
+
+    outcome: Outcome
+    status: int | None = None
+    milliseconds: float = 0.0
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event owed to one target. `id` is the webhook-id, constant over retries; `payload` the flat event."""
+
+    id: str
+    target: str
+    event: str
+    event_id: str
+    revision: int
+    payload: Mapping[str, Any]
+    attempts: int = 0
+    unclear: bool = False
+    lease: str = ""
+    lease_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A configured receiver. `settings` hold what its connector's schema asks for (url, secret, …)."""
+
+    name: str
+    connector: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    state: str = "active"
+    why: str = ""
+
+
+class Connector(Protocol):
+    """Sends one kind of event stream to one kind of system."""
+
+    name: str
+    dedupes: bool
+    """True if the receiver drops a repeated webhook-id, so that an unclear attempt may simply be sent again."""
+
+    def send(self, delivery: Delivery, target: Target) -> Answer:
+        """Send now; never raises for what the network or the target does."""
+        ...
+
+    def find(self, delivery: Delivery, target: Target) -> bool | None:
+        """Whether the target already holds this event; None if it cannot be known."""
+        ...
