@@ -1,0 +1,45 @@
+"""What a store promises about people and courses."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lrs.completions.model import Course, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of the directory, in order: kind is identifier | person | course; key names what changed."""
+
+    n: int
+    kind: str
+    key: str
+
+
+class Directory(Protocol):
+    """People by identifier, and the course catalogue. Writes append to the log of changes in their transaction."""
+
+    def put_people(self, people: Sequence[Person]) -> list[tuple[int, str]]:
+        """Store or replace each; returns (index, why) of those refused (an identifier of somebody else)."""
+        ...
+
+    def person_by_identifier(self, identifiers: Iterable[str]) -> dict[str, Person]:
+        """Those of the identifiers (normal forms) that a person has."""
+        ...
+
+    def people(self) -> list[Person]:
+        """Everybody, by employee id."""
+        ...
+
+    def put_courses(self, courses: Sequence[Course]) -> list[tuple[int, str]]:
+        """Store or replace each; returns (index, why) of those refused (an alias of another course)."""
+        ...
+
+    def courses(self) -> list[Course]:
+        """The catalogue, by id."""
+        ...
+
+    def changes(self, after: int, n: int) -> list[Change]:
+        """At most n changes with number > after, in order."""
+        ...
