@@ -1,0 +1,134 @@
+"""Gives a stored statement in the format that a reader asked for: exact, ids or canonical."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from lrs.statements.actors import IFI
+from lrs.statements.languages import chosen
+from lrs.statements.members import elements, is_object, members, put_array, put_together, replaced
+
+NAMES = ("exact", "ids", "canonical")  # xAPI 1.0.3 Communication 2.1.3, parameter `format`
+Rewrite = Callable[[bytes], bytes]
+
+
+def page(statements: Iterable[bytes], more: str) -> bytes:
+    """A StatementResult (xAPI 1.0.3 Data 2.5) of statements that are in their format already."""
+    return b'{"statements":' + put_array(statements) + b',"more":' + msgspec.json.encode(more) + b"}"
+
+
+def formatted(text: bytes, name: str, languages: Sequence[str] = ()) -> bytes:
+    """A stored statement in format `name`. Numbers keep their digits in every format.
+
+    `exact`: the bytes as stored. `ids`: of Agents, Groups, Activities and the Verb only what identifies them.
+    `canonical`: one language of each language map, the best for `languages` (see `lrs.statements.languages`).
+    """
+    if name == "ids":
+        return _statement_ids(text)
+    if name == "canonical":
+        return _canonical(languages)(text)
+    return text
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+def _only(keys: Sequence[str]) -> Rewrite:
+    def rewrite(text: bytes) -> bytes:
+        return put_together({key: value for key, value in members(text).items() if key in keys})
+
+    return rewrite
+
+
+def _actor_ids(text: bytes) -> bytes:
+    found = members(text)
+    kept = {key: value for key, value in found.items() if key == "objectType" or key in IFI}
+    if "member" in found and not any(key in IFI for key in kept):  # an anonymous Group is identified by its members
+        kept["member"] = put_array(map(_actor_ids, elements(found["member"])))
+    return put_together(kept)
+
+
+_activity_ids = _only(("objectType", "id"))
+
+
+def _activities_ids(text: bytes) -> bytes:
+    return put_together({key: put_array(map(_activity_ids, elements(v))) for key, v in members(text).items()})
+
+
+def _changed(rewrites: Mapping[str, Rewrite]) -> Rewrite:
+    def rewrite(text: bytes) -> bytes:
+        found = members(text)
+        return replaced(text, {key: change(found[key]) for key, change in rewrites.items() if key in found})
+
+    return rewrite
+
+
+def _object_type(text: bytes) -> str:
+    kind = members(text).get("objectType")
+    return "Activity" if kind is None else str(msgspec.json.decode(kind))
+
+
+def _object_ids(text: bytes) -> bytes:
+    return {
+        "Activity": _activity_ids,
+        "Agent": _actor_ids,
+        "Group": _actor_ids,
+        "SubStatement": _statement_ids,
+    }.get(_object_type(text), _same)(text)
+
+
+def _same(text: bytes) -> bytes:
+    return text
+
+
+_context_ids = _changed({"instructor": _actor_ids, "team": _actor_ids, "contextActivities": _activities_ids})
+
+
+def _statement_ids(text: bytes) -> bytes:
+    return _changed(
+        {
+            "actor": _actor_ids,
+            "verb": _only(("id",)),
+            "object": _object_ids,
+            "context": _context_ids,
+            "authority": _actor_ids,
+        }
+    )(text)
+
+
+# --- canonical -------------------------------------------------------------------------------------------------------
+
+
+def _canonical(languages: Sequence[str]) -> Rewrite:
+    def language_map(text: bytes) -> bytes:
+        found = members(text)
+        tag = chosen(tuple(found), languages)
+        return text if tag is None else put_together({tag: found[tag]})
+
+    def each(rewrite: Rewrite) -> Rewrite:
+        return lambda text: put_array(map(rewrite, elements(text)))
+
+    component = _changed({"description": language_map})
+    named = {"name": language_map, "description": language_map}
+    components = dict.fromkeys(("choices", "scale", "source", "target", "steps"), each(component))
+    activity = _changed({"definition": _changed({**named, **components})})
+
+    def activities(text: bytes) -> bytes:
+        one_or_more = {k: activity(v) if is_object(v) else each(activity)(v) for k, v in members(text).items()}
+        return replaced(text, one_or_more)
+
+    def target(text: bytes) -> bytes:
+        return {"Activity": activity, "SubStatement": statement}.get(_object_type(text), _same)(text)
+
+    def statement(text: bytes) -> bytes:
+        return _changed(
+            {
+                "verb": _changed({"display": language_map}),
+                "object": target,
+                "context": _changed({"contextActivities": activities}),
+                "attachments": each(_changed({"display": language_map, "description": language_map})),
+            }
+        )(text)
+
+    return statement

@@ -1,0 +1,126 @@
+"""Turns a statement into index terms, and a set of filters into the terms that a matching statement must have."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from lrs.statements.actors import ACTORS, identifiers
+
+Facts = dict[str, str]
+
+# A pair joins a fact with one that a statement has at most once, so that terms stay linear in the statement.
+PAIRS: tuple[tuple[str, str], ...] = (
+    ("agent", "verb"),
+    ("agent", "activity"),
+    ("agent", "registration"),
+    ("verb", "activity"),
+    ("verb", "registration"),
+)
+CONTEXT_ACTIVITIES = ("parent", "grouping", "category", "other")
+
+
+class Terms:
+    """Signed 64-bit hashes under the store's key: what an index row holds instead of a person's address."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key`: 1 to 64 bytes, `Statements.term_key` of the store. Terms of two keys never meet."""
+        self._key = key
+        self.term = lru_cache(maxsize=65_536)(self._hash)
+
+    def _hash(self, kind: str, value: str, other: str | None = None) -> int:
+        # The length of the first value keeps ("ab", "c") and ("a", "bc") apart.
+        text = f"{kind} {value}" if other is None else f"{kind} {len(value)} {value} {other}"
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+        return int.from_bytes(digest, "big", signed=True)
+
+    def of_statement(
+        self, statement: Mapping[str, Any], *, authority: Mapping[str, Any], credential_id: str
+    ) -> tuple[int, ...]:
+        """Every term of a valid statement, each once. `authority` is the one that we put into its envelope."""
+        single = dict(_single(statement))
+        agents = list(dict.fromkeys(_agents(statement)))
+        found = [self.term("credential", credential_id)]
+        found += (self.term(kind, value) for kind, value in single.items())
+        for agent in agents:
+            found.append(self.term("agent", agent))
+            found += (
+                self.term(f"agent+{kind}", agent, single[kind])
+                for first, kind in PAIRS
+                if first == "agent" and kind in single
+            )
+        found += (
+            self.term(f"{first}+{second}", single[first], single[second])
+            for first, second in PAIRS
+            if first in single and second in single
+        )
+        found += (self.term("related_agent", name) for name in _related_agents(statement, authority))
+        found += (self.term("related_activity", name) for name in _related_activities(statement))
+        return tuple(dict.fromkeys(found))
+
+    def of_filters(self, facts: Mapping[str, str]) -> tuple[int, ...]:
+        """The fewest terms that together say the same as these facts (kind → value): pairs replace single ones.
+
+        Kinds: agent, related_agent, verb, activity, related_activity, registration, credential.
+        """
+        open_kinds = set(facts)
+        chosen: list[int] = []
+        paired: set[str] = set()
+        for fresh in (2, 1):  # first the pairs that cover two facts, then those that cover a left-over one
+            for first, second in PAIRS:
+                if first in facts and second in facts and len({first, second} - paired) == fresh:
+                    chosen.append(self.term(f"{first}+{second}", facts[first], facts[second]))
+                    paired |= {first, second}
+        chosen += (self.term(kind, facts[kind]) for kind in sorted(open_kinds - paired))
+        return tuple(chosen)
+
+
+def _single(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "verb", statement["verb"]["id"]
+    target = statement["object"]
+    if target.get("objectType", "Activity") == "Activity":
+        yield "activity", target["id"]
+    registration = statement.get("context", {}).get("registration")
+    if registration is not None:
+        yield "registration", registration.lower()
+
+
+def _agents(statement: Mapping[str, Any]) -> Iterator[str]:
+    yield from identifiers(statement["actor"])
+    if statement["object"].get("objectType") in ACTORS:
+        yield from identifiers(statement["object"])
+
+
+def _related_agents(statement: Mapping[str, Any], authority: Mapping[str, Any]) -> Iterable[str]:
+    """xAPI 1.0.3 Communication 2.1.3, `related_agents`: actor, object, authority, instructor, team, and those of
+    a SubStatement."""
+
+    def of(part: Mapping[str, Any]) -> Iterator[str]:
+        yield from _agents(part)
+        context = part.get("context", {})
+        for role in ("instructor", "team"):
+            if role in context:
+                yield from identifiers(context[role])
+        if part["object"].get("objectType") == "SubStatement":
+            yield from of(part["object"])
+
+    return dict.fromkeys([*of(statement), *identifiers(authority)])
+
+
+def _related_activities(statement: Mapping[str, Any]) -> Iterable[str]:
+    """xAPI 1.0.3 Communication 2.1.3, `related_activities`: object, context activities, and those of a SubStatement."""
+
+    def of(part: Mapping[str, Any]) -> Iterator[str]:
+        target = part["object"]
+        if target.get("objectType", "Activity") == "Activity":
+            yield target["id"]
+        context = part.get("context", {}).get("contextActivities", {})
+        for role in CONTEXT_ACTIVITIES:
+            listed = context.get(role, ())
+            for activity in (listed,) if isinstance(listed, dict) else listed:
+                yield activity["id"]
+        if target.get("objectType") == "SubStatement":
+            yield from of(target)
+
+    return dict.fromkeys(of(statement))
