@@ -62,6 +62,13 @@ def digest(store: Credentials, secret: str) -> bytes:
     return hashlib.blake2b(secret.encode(), key=store.secret_key, digest_size=32).digest()
 
 
+def webhook_secret(store: Credentials, key: str) -> str:
+    """The Standard Webhooks secret (`whsec_…`) of a credential's inbound hook, derived from the store's key so that
+    it can be shown again and is kept nowhere."""
+    derived = hashlib.blake2b(f"hook:{key}".encode(), key=store.secret_key, digest_size=32).digest()
+    return "whsec_" + base64.b64encode(derived).decode()
+
+
 def authenticate(store: Credentials, authorization: str | None) -> Credential | None:
     """The credential that an Authorization header proves (RFC 7617), None if it proves none."""
     scheme, _, value = (authorization or "").partition(" ")

@@ -1,0 +1,126 @@
+"""People and courses from CSV files: every row read or refused with its line and reason."""
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from lrs.completions.model import Course, Person
+
+EMPLOYEES = "urn:concord-lrs:employees"
+"""homePage of the account that stands for an employee id, so that a sender who knows only that id can name a person."""
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
+SHA1 = re.compile(r"[0-9a-f]{40}\Z")
+PEOPLE_COLUMNS = ("employee_id", "email", "name", "department", "job_code", "hris_id", "crm_id", "aliases", "identifiers")
+COURSE_COLUMNS = ("id", "title", "aliases", "provider", "single_au", "all_of", "repeat_after_days", "attempts", "hris_type")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that was not taken: its line in the file (the header is line 1) and why."""
+
+    line: int
+    why: str
+
+
+def people(lines: Iterable[str]) -> tuple[list[tuple[int, Person]], list[Refused]]:
+    """Read people: columns `PEOPLE_COLUMNS`, `employee_id` required and kept as text (leading zeros stay);
+    `aliases` are further e-mails and `identifiers` IFIs, both separated by `;` (mailto:…, 40 hex digits of a sha1,
+    `homePage|name`, or an OpenID URI). Raises ValueError where the header lacks employee_id."""
+    return _rows(lines, "employee_id", PEOPLE_COLUMNS, _person)
+
+
+def courses(lines: Iterable[str]) -> tuple[list[tuple[int, Course]], list[Refused]]:
+    """Read courses: columns `COURSE_COLUMNS`, `id` required; `aliases` and `all_of` separated by `;` or spaces.
+    Raises ValueError where the header lacks id."""
+    return _rows(lines, "id", COURSE_COLUMNS, _course)
+
+
+def identifiers_of(employee_id: str, emails: Iterable[str]) -> Iterator[str]:
+    """The identifiers that follow from an employee id and e-mails: the mbox, its sha1 (xAPI 1.0.3 Data 2.4.2.3), and
+    the sha1 of the bare address, which Open edX sends."""
+    yield f"account:{EMPLOYEES}|{employee_id}"
+    for email in emails:
+        yield f"mbox:{email}"
+        for text in (f"mailto:{email}", email):
+            yield "sha1:" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _rows(lines, key, columns, build):  # type: ignore[no-untyped-def]
+    reader = csv.DictReader(line.removeprefix("\ufeff") for line in lines)
+    header = [name.strip() for name in reader.fieldnames or []]
+    reader.fieldnames = header
+    if key not in header:
+        raise ValueError(f'the header has no column "{key}"; known columns: {", ".join(columns)}')
+    if unknown := sorted(set(header) - set(columns)):
+        raise ValueError(f'unknown column "{unknown[0]}"; known columns: {", ".join(columns)}')
+    taken, refused, seen = [], [], {}
+    for row in reader:
+        line = reader.line_num
+        if None in row:
+            refused.append(Refused(line, "more cells than the header has columns"))
+            continue
+        cells = {name: (value or "").strip() for name, value in row.items()}
+        if not any(cells.values()):
+            continue
+        if cells[key] in seen:
+            refused.append(Refused(line, f'{key} "{cells[key]}" stands already in line {seen[cells[key]]}'))
+            continue
+        try:
+            taken.append((line, build(cells)))
+            seen[cells[key]] = line
+        except ValueError as error:
+            refused.append(Refused(line, str(error)))
+    return taken, refused
+
+
+def _person(row: Mapping[str, str]) -> Person:
+    employee_id = row["employee_id"]
+    if not employee_id:
+        raise ValueError("employee_id is empty")
+    emails = [text.lower() for text in (row.get("email", ""), *_split(row.get("aliases", ""))) if text]
+    for email in emails:
+        if not EMAIL.match(email):
+            raise ValueError(f'"{email}" is no e-mail address')
+    given = [_identifier(text) for text in row.get("identifiers", "").split(";") if text.strip()]
+    identifiers = tuple(dict.fromkeys([*identifiers_of(employee_id, emails), *given]))
+    return Person(employee_id, row.get("email", "").lower(), row.get("name", ""), row.get("department", ""),
+                  row.get("job_code", ""), row.get("crm_id", ""), row.get("hris_id", ""), identifiers)
+
+
+def _identifier(text: str) -> str:
+    text = text.strip()
+    if text.lower().startswith("mailto:"):
+        return f"mbox:{text[7:].lower()}"
+    if SHA1.match(text.lower()):
+        return f"sha1:{text.lower()}"
+    if "|" in text:
+        home, _, name = text.partition("|")
+        if ":" in home and name:
+            return f"account:{home}|{name}"
+    elif ":" in text:
+        return f"openid:{text}"
+    raise ValueError(f'"{text}" is no identifier; write mailto:…, a sha1, homePage|name or an OpenID URI')
+
+
+def _course(row: Mapping[str, str]) -> Course:
+    if not row["id"]:
+        raise ValueError("id is empty")
+    if row.get("attempts", "") not in ("", "per_registration"):
+        raise ValueError('attempts is empty or "per_registration"')
+    return Course(row["id"], row.get("title", ""), tuple(_split(row.get("aliases", ""))), row.get("provider", ""),
+                  row.get("single_au", ""), tuple(_split(row.get("all_of", ""))),
+                  _number(row, "repeat_after_days") or 90, row.get("attempts", ""), _number(row, "hris_type"))
+
+
+def _split(text: str) -> list[str]:
+    return [part for part in re.split(r"[;\s]+", text) if part]
+
+
+def _number(row: Mapping[str, str], column: str) -> int | None:
+    text = row.get(column, "")
+    if (text and not text.isascii()) or (text and not text.isdigit()):
+        raise ValueError(f'{column} "{text}" is no whole number')
+    return int(text) if text else None
