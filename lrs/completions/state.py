@@ -1,0 +1,70 @@
+"""What is known of one subject in one course: the evidence, the windows, and what was published of each."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from lrs.completions.model import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One achievement. `n` is its number and `id` its event id, both given when it was opened and never changed.
+
+    `anchor` is the time (µs) of the evidence that opened it, `opened` that evidence's seq. `registration` is set in
+    courses with attempts per registration. `revision` is the last published one (0: none), `status`,
+    `score_scaled`, `score_raw` what it said, `revoked` whether it was a revoke.
+    """
+
+    n: int
+    id: str
+    anchor: int
+    opened: int
+    registration: str = ""
+    revision: int = 0
+    status: str = ""
+    score_scaled: float | None = None
+    score_raw: float | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CourseState:
+    """`evidence` by statement seq; `placed`: the window number of each seq that belongs to one. Never mutated."""
+
+    evidence: Mapping[int, Evidence] = field(default_factory=dict)
+    placed: Mapping[int, int] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
+
+
+def to_json(state: CourseState) -> bytes:
+    """The state as JSON text; equal states give equal bytes, and `from_json` gives the very state back."""
+    value = {
+        "evidence": [_without_defaults(asdict(state.evidence[seq]), _EVIDENCE) for seq in sorted(state.evidence)],
+        "placed": sorted([seq, n] for seq, n in state.placed.items()),
+        "windows": [_without_defaults(asdict(w), _WINDOW) for w in state.windows],
+    }
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def from_json(text: bytes | str) -> CourseState:
+    """The state that `to_json` wrote. Raises ValueError or TypeError for anything else."""
+    value = json.loads(text)
+    evidence = [Evidence(**row) for row in value["evidence"]]
+    return CourseState(
+        {e.seq: e for e in evidence},
+        {seq: n for seq, n in value["placed"]},
+        tuple(Window(**row) for row in value["windows"]),
+    )
+
+
+def _without_defaults(row: dict[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    return {k: v for k, v in row.items() if k not in defaults or v != defaults[k]}
+
+
+# Optional fields are left out where they hold their default: a course that repeats its verdict stays small.
+_EVIDENCE: Mapping[str, object] = {
+    k: v for k, v in asdict(Evidence(0, "", 0, "", "")).items() if k not in ("seq", "statement_id", "at", "status", "provider")
+}
+_WINDOW: Mapping[str, object] = {k: v for k, v in asdict(Window(0, "", 0, 0)).items() if k not in ("n", "id", "anchor", "opened")}
