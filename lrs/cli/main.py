@@ -1,0 +1,85 @@
+"""The command line's front door: a noun is loaded when it is used, and every known error is one clear sentence."""
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from lrs import config
+from lrs.errors import Conflict, Forbidden, Invalid, StoreUnavailable, TooLarge
+
+#: noun → what it does; the module `lrs.cli.<noun>` holds the command as `command`.
+NOUNS = {
+    "serve": "Run the LRS: web and worker, until stopped.",
+    "demo": "Watch the main job, end to end, with a believable company.",
+    "status": "One screen: accepted, refused, parked, waiting, dead, last export.",
+    "settings": "Every setting with its value.",
+    "migrate": "Create or renew the tables in the data directory.",
+    "credentials": "Who may talk to this LRS: create, list, revoke.",
+    "people": "Who statements are about: import, list.",
+    "courses": "What can be completed: import, list.",
+    "verbs": "How statements are read: list, unmapped, explain.",
+    "targets": "Where completions go: add, list, pause, resume, test.",
+    "deliveries": "What was sent and what was not: list, show, replay.",
+    "export": "Write facts or raw statements as CSV, NDJSON or Parquet.",
+    "sandbox": "Run a vendor's twin to rehearse against.",
+}
+
+#: error → exit code; documented in the README and `lrs --help`.
+EXIT_CODES: dict[type[BaseException], int] = {
+    Invalid: 65, TooLarge: 65, Conflict: 65, Forbidden: 77, StoreUnavailable: 75, config.BadSetting: 78,
+}
+
+
+class Nouns(click.Group):
+    """A group whose commands are imported only when named: `lrs status` does not pay for DuckDB."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every noun, in the order of the table."""
+        return list(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this noun, None if there is none of that name."""
+        if cmd_name not in NOUNS:
+            return None
+        command: click.Command = importlib.import_module(f"lrs.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the nouns from the table, without importing them."""
+        with formatter.section("Nouns"):
+            formatter.write_dl(list(NOUNS.items()))
+
+
+@click.group(cls=Nouns, epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 65 bad input, 75 store unavailable, 77 forbidden, 78 bad settings.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data directory (LRS_DATA).")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="Settings file; default: lrs.toml, if there is one.")
+@click.version_option(package_name="concord-lrs")
+@click.pass_context
+def command(ctx: click.Context, data: Path | None, config_file: Path | None) -> None:
+    """Concord LRS: statements in, completions out, nothing lost."""
+    chosen = config_file or Path(os.environ.get("LRS_CONFIG") or "lrs.toml")
+    if not chosen.exists() and (config_file or os.environ.get("LRS_CONFIG")):
+        raise config.BadSetting(f"there is no settings file {chosen}")
+    settings = config.load(os.environ, chosen)
+    ctx.obj = dataclasses.replace(settings, data=data) if data else settings
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, Invalid):
+        lines = [f"  {'' if f.index is None else f'{f.index}: '}{f.where or '/'}: {f.why} [{f.rule}]" for f in error.findings[:20]]
+        return "\n".join([f"{len(error.findings)} rule(s) broken:", *lines])
+    return str(error)
+
+
+def main() -> None:
+    """The console script `lrs`: known errors end in a sentence on stderr and the exit code of the table."""
+    try:
+        command(prog_name="lrs")
+    except tuple(EXIT_CODES) as error:
+        click.echo(f"lrs: {_sentence(error)}", err=True)
+        sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))

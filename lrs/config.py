@@ -1,0 +1,244 @@
+"""The settings: one frozen object, read from `LRS_*` and an optional `lrs.toml`, that refuses what it does not know."""
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+#: Variables with our prefix that are not settings: where `lrs.toml` stands, and the demo's own fault switch.
+NOT_SETTINGS = frozenset({"LRS_CONFIG", "LRS_DEMO_BREAK"})
+
+
+class BadSetting(ValueError):
+    """A setting that is unknown or has a value it cannot have; the text says which, why, and what would do."""
+
+
+def _setting(default: Any, kind: str, unit: str, sentence: str) -> Any:
+    return field(default=default, metadata={"kind": kind, "unit": unit, "sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost. Each is named in the error that it causes."""
+
+    body_max: int = _setting(16 * 2**20, "count", "bytes", "Largest request body; a larger one is answered 413.")
+    statement_max: int = _setting(2**20, "count", "bytes", "Largest single statement; a larger one is answered 413.")
+    batch_max: int = _setting(2_000, "count", "statements", "Most statements in one POST.")
+    depth_max: int = _setting(100, "count", "levels", "Deepest nesting of JSON in a statement.")
+    group_max: int = _setting(1_000, "count", "members", "Most members of one Group.")
+    url_max: int = _setting(8_192, "count", "bytes", "Longest request URL; a longer one is answered 414.")
+    page_default: int = _setting(100, "count", "statements", "Statements a page when the client asks for no limit.")
+    page_max: int = _setting(500, "count", "statements", "Most statements a page, whatever the client asks for.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be chosen about a running LRS."""
+
+    data: Path = _setting(Path("data"), "path", "", "Directory that holds everything the LRS keeps.")
+    host: str = _setting("127.0.0.1", "text", "", "Address to listen on; one other than loopback needs TLS or `behind_proxy`.")
+    port: int = _setting(8080, "port", "", "TCP port to listen on.")
+    public_url: str = _setting("", "url", "", "How clients reach this LRS, without a trailing slash; default: `http(s)://<host>:<port>`.")
+    behind_proxy: bool = _setting(False, "switch", "", "A proxy in front of this LRS speaks TLS with the clients.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "networks", "", "Networks (CIDR, separated by commas) whose `X-Forwarded-*` headers are believed."
+    )
+    tls_certificate: Path | None = _setting(None, "path", "", "PEM file with the certificate chain.")
+    tls_key: Path | None = _setting(None, "path", "", "PEM file with the certificate's private key.")
+    request_threads: int = _setting(16, "count", "threads", "Requests worked on at the same time.")
+    body_seconds: int = _setting(20, "count", "seconds", "How long a client may take to send a body; then 408.")
+    stop_seconds: int = _setting(20, "count", "seconds", "How long a stop waits for requests and deliveries in flight.")
+    log_level: str = _setting("info", "level", "", "Least severe message that is logged: debug, info, warning or error.")
+    log_json: bool = _setting(False, "switch", "", "Log one JSON object a line instead of text.")
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def url(self) -> str:
+        """Where clients reach this LRS: the public URL, else the address it listens on; no trailing slash."""
+        if self.public_url:
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_certificate else 'http'}://{host}:{self.port}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    raise ValueError("a text")
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip().isascii():
+        raise ValueError("a whole number of at least 1")
+    try:
+        number = int(str(value).strip().replace("_", ""))
+    except ValueError:
+        raise ValueError("a whole number of at least 1") from None
+    if number < 1:
+        raise ValueError("a whole number of at least 1")
+    return number
+
+
+def _port(value: Any) -> int:
+    try:
+        number = _count(value)
+    except ValueError:
+        number = 0
+    if 1 <= number <= 65_535:
+        return number
+    raise ValueError("a port from 1 to 65535")
+
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False, "": False}
+
+
+def _switch(value: Any) -> bool:
+    known = _SWITCH.get(str(value).strip().lower())
+    if known is None:
+        raise ValueError("true or false (also yes/no, on/off, 1/0)")
+    return known
+
+
+def _path(value: Any) -> Path:
+    text = _text(value)
+    if not text or "\0" in text:
+        raise ValueError("a path")
+    return Path(text).expanduser()
+
+
+def _url(value: Any) -> str:
+    text = _text(value).rstrip("/")
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("an address such as https://lrs.example.org, without query and fragment")
+    return text
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else _text(value).split(",")
+    try:
+        return tuple(str(ipaddress.ip_network(str(item).strip())) for item in items if str(item).strip())
+    except ValueError:
+        raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
+
+
+def _level(value: Any) -> str:
+    level = _text(value).lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise ValueError("debug, info, warning or error")
+    return level
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "text": _text, "count": _count, "port": _port, "switch": _switch, "path": _path, "url": _url, "networks": _networks, "level": _level,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of settings. `kind` says what values it takes, `unit` what a number counts."""
+
+    name: str
+    kind: str
+    default: Any
+    unit: str
+    sentence: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return f"LRS_{self.name.upper()}"
+
+
+def table() -> list[Row]:
+    """Every setting, in the order in which it is documented."""
+    fields = [f for f in dataclasses.fields(Settings) if f.metadata] + list(dataclasses.fields(Limits))
+    return [Row(f.name, f.metadata["kind"], f.default, f.metadata["unit"], f.metadata["sentence"]) for f in fields]
+
+
+def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
+    """The settings from `environ` (`LRS_*`, wins) and the TOML file at `path` (if it exists).
+
+    Raises `BadSetting` with a sentence that names the setting, where it was given and what would be right.
+    """
+    rows = {row.name: row for row in table()}
+    given: dict[str, tuple[Any, str]] = {}
+    for name, value in _toml(path).items():
+        given[_known(name, rows, str(path), lambda n: n)] = (value, f"{name} in {path}")
+    for variable, text in environ.items():
+        if variable.startswith("LRS_") and variable not in NOT_SETTINGS:
+            name = _known(variable.removeprefix("LRS_").lower(), rows, "the environment", lambda n: f"LRS_{n.upper()}")
+            given[name] = (text, variable)
+    values = {name: _value(rows[name], value, where) for name, (value, where) in given.items()}
+    limit_names = {f.name for f in dataclasses.fields(Limits)}
+    limits = Limits(**{name: value for name, value in values.items() if name in limit_names})
+    settings = Settings(**{name: value for name, value in values.items() if name not in limit_names}, limits=limits)
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that contradict each other (`BadSetting`)."""
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise BadSetting("tls_certificate and tls_key belong together: set both or neither")
+    if settings.limits.page_default > settings.limits.page_max:
+        raise BadSetting(f"page_default ({settings.limits.page_default}) must not be above page_max ({settings.limits.page_max})")
+    if settings.limits.statement_max > settings.limits.body_max:
+        raise BadSetting(f"statement_max ({settings.limits.statement_max}) must not be above body_max ({settings.limits.body_max})")
+
+
+def _toml(path: Path | None) -> dict[str, Any]:
+    if path is None or not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise BadSetting(f"{path} cannot be read as TOML: {fault}") from fault
+
+
+def _known(name: str, rows: Mapping[str, Row], where: str, spelled: Callable[[str], str]) -> str:
+    if name in rows:
+        return name
+    near = difflib.get_close_matches(name, rows, n=1)
+    hint = f"did you mean {spelled(near[0])}?" if near else "`lrs settings` lists all there are."
+    raise BadSetting(f"{spelled(name)} (in {where}) is not a setting; {hint}")
+
+
+def _value(row: Row, value: Any, where: str) -> Any:
+    try:
+        return _READ[row.kind](value)
+    except ValueError as fault:
+        shown = str(value)[:60]
+        raise BadSetting(f"{where} is {shown!r}, but must be {fault} ({row.sentence[0].lower()}{row.sentence[1:].rstrip('.')})") from None
+
+
+_KINDS = {"count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word"}
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == "" or value == ():
+        return "—"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def markdown() -> str:
+    """The table of settings as `docs/settings.md` holds it."""
+    lines = [
+        "# Settings",
+        "",
+        "Each can be given as an environment variable, or by its name in `lrs.toml` (in the working directory, or where `LRS_CONFIG` says).",
+        "The environment wins. A name that is not in this table, or a value that does not fit, refuses to start and says why.",
+        "",
+        "| setting | variable | type | default | unit | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{r.name}` | `{r.variable}` | {_KINDS.get(r.kind, r.kind)} | {_shown(r.default)} | {r.unit or '—'} | {r.sentence} |" for r in table()
+    ]
+    return "\n".join(lines) + "\n"

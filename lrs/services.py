@@ -1,0 +1,28 @@
+"""What every part of a running LRS is given: settings, store and a way to wake the consumers."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lrs.config import Settings
+
+if TYPE_CHECKING:
+    from lrs.store.open_store import Store
+
+
+def nobody_to_wake() -> None:
+    """The `wake` of a process beside which a worker polls the store by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Built once, at the edge (`wsgi.py`, the CLI), and passed down.
+
+    `wake` tells the consumers that something was stored. It is a hint: it never blocks, never raises, and
+    nothing is lost if nobody hears it.
+    """
+
+    settings: Settings
+    store: Store
+    wake: Callable[[], None] = nobody_to_wake

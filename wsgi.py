@@ -1,0 +1,31 @@
+"""The composition root of the web: settings → services → application, a plain WSGI callable for any server."""
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+_one_at_a_time = threading.Lock()
+_built: list[Callable[..., Iterable[bytes]]] = []
+
+
+def build() -> Callable[..., Iterable[bytes]]:
+    """The application over the store that the settings name (`LRS_*`, `lrs.toml`)."""
+    from lrs.app import create_app
+    from lrs.config import load
+    from lrs.services import Services
+    from lrs.store.open_store import open_store
+
+    settings = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
+    return create_app(Services(settings=settings, store=open_store(settings.data)))
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """The WSGI entry (PEP 3333); the first request composes it, so that importing this module costs nothing."""
+    if not _built:
+        with _one_at_a_time:
+            if not _built:
+                _built.append(build())
+    return _built[0](environ, start_response)
