@@ -4,11 +4,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lrs.completions.model import Course, Person
 
+Row = TypeVar("Row")
 EMPLOYEES = "urn:concord-lrs:employees"
 """homePage of the account that stands for an employee id, so that a sender who knows only that id can name a person."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
@@ -48,7 +50,9 @@ def identifiers_of(employee_id: str, emails: Iterable[str]) -> Iterator[str]:
             yield "sha1:" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _rows(lines, key, columns, build):  # type: ignore[no-untyped-def]
+def _rows(
+    lines: Iterable[str], key: str, columns: tuple[str, ...], build: Callable[[Mapping[str, str]], Row],
+) -> tuple[list[tuple[int, Row]], list[Refused]]:
     reader = csv.DictReader(line.removeprefix("\ufeff") for line in lines)
     header = [name.strip() for name in reader.fieldnames or []]
     reader.fieldnames = header
@@ -56,7 +60,9 @@ def _rows(lines, key, columns, build):  # type: ignore[no-untyped-def]
         raise ValueError(f'the header has no column "{key}"; known columns: {", ".join(columns)}')
     if unknown := sorted(set(header) - set(columns)):
         raise ValueError(f'unknown column "{unknown[0]}"; known columns: {", ".join(columns)}')
-    taken, refused, seen = [], [], {}
+    taken: list[tuple[int, Row]] = []
+    refused: list[Refused] = []
+    seen: dict[str, int] = {}
     for row in reader:
         line = reader.line_num
         if None in row:

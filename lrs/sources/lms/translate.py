@@ -59,7 +59,7 @@ def translate(payload: Any, *, raw: bytes, connection: str, public_url: str, eve
     wants(_text(payload, "timestamp") != "", "/timestamp", "ISO 8601 time of the completion", payload.get("timestamp"))
     email = _text(user, "email")
     wants(email == "" or "@" in email, "/user/email", "an e-mail address", email)
-    if findings:
+    if findings or not isinstance(result, Mapping):
         raise Invalid(findings)
 
     verb, outcome = VERBS[result["status"]]
