@@ -40,6 +40,14 @@ class Directory(Protocol):
         """The catalogue, by id."""
         ...
 
+    def person(self, employee_id: str) -> Person | None:
+        """The person with this employee id."""
+        ...
+
+    def has_course(self, course_id: str) -> bool:
+        """Whether a course of the catalogue has this id or alias."""
+        ...
+
     def changes(self, after: int, n: int) -> list[Change]:
         """At most n changes with number > after, in order."""
         ...

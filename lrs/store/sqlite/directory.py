@@ -89,6 +89,11 @@ class SqliteDirectory:
         with self._database.read() as db:
             return [_course(row[0]) for row in db.execute("SELECT body FROM courses ORDER BY id")]
 
+    def has_course(self, course_id: str) -> bool:
+        """Whether a course of the catalogue has this id or alias."""
+        with self._database.read() as db:
+            return db.execute("SELECT 1 FROM course_ids WHERE alias = ?", (course_id,)).fetchone() is not None
+
     def changes(self, after: int, n: int) -> list[Change]:
         """At most n changes with number > after, in order."""
         with self._database.read() as db:

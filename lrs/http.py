@@ -1,0 +1,239 @@
+"""The request guard that every HTTP resource shares: who asks, may they, how large, and how a refusal looks.
+
+Every error is one JSON shape, whatever the resource::
+
+    {"status": 400, "code": "invalid", "message": "…", "request_id": "…", "help": "…",
+     "total": 24, "findings": [{"index": 3, "pointer": "/result/score", "rule": "…", "section": "…",
+                                "found": "…", "why": "…"}]}
+
+`findings` holds at most 100 entries and `total` counts all of them; both are there only for findings. `index` is the
+statement's place in the batch, `pointer` a JSON pointer into it (or `?name` for a URL parameter).
+"""
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from lrs.auth.credentials import authenticate
+from lrs.auth.scopes import allowed
+from lrs.errors import Conflict, Finding, Forbidden, Invalid, StoreUnavailable, TooLarge
+from lrs.ingest.batch import BatchRefused
+from lrs.ingest.prepare import Provider
+from lrs.services import Services
+from lrs.store.protocols.rejections import Rejection
+
+FINDINGS_MAX = 100
+EXCERPT = 2048
+HELP = "docs/providers.md"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PERSONAL = re.compile(r'("(?:mbox|mbox_sha1sum|openid|name)"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+_log = logging.getLogger("lrs.http")
+
+
+class Unauthorized(Exception):
+    """The request proves no credential (answered 401)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one kind of error is answered: status, code, a hint where to read on, and the headers that it asks for."""
+
+    status: int
+    code: str
+    help: str = HELP
+    headers: Callable[[Any], Mapping[str, str]] = field(default=lambda error: {})
+
+
+ANSWERS: dict[type[Exception], Answer] = {
+    Invalid: Answer(400, "invalid"),
+    BatchRefused: Answer(400, "invalid"),
+    Unauthorized: Answer(401, "unauthorized", headers=lambda _: {"WWW-Authenticate": 'Basic realm="Concord LRS"'}),
+    Forbidden: Answer(403, "forbidden"),
+    Conflict: Answer(409, "conflict"),
+    TooLarge: Answer(413, "too_large", help="docs/settings.md"),
+    StoreUnavailable: Answer(503, "store_unavailable", headers=lambda error: {"Retry-After": str(error.retry_after)}),
+}
+"""Error → answer; what is not in it is either an HTTP error of the router or a fault of ours (500, no detail)."""
+
+CODES: dict[int, str] = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    414: "url_too_long",
+    415: "unsupported_media_type",
+    500: "internal",
+}
+
+
+class Refused(Exception):
+    """A refusal that concerns the request and not the data: wrong media type, header, URL, or nothing there."""
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code or CODES.get(status, "refused")
+
+
+def install(app: Flask, services: Services) -> None:
+    """Give every request an id, hold it to the URL's limit, and answer every error of the app in the one shape."""
+    app.extensions["lrs"] = services
+    app.config["MAX_CONTENT_LENGTH"] = services.settings.limits.body_max
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        url_max = services.settings.limits.url_max
+        length = len(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path)
+        if length > url_max:
+            raise Refused(414, f"the URL has {length} characters, the limit url_max is {url_max}")
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-ID"] = _request_id()
+        return response
+
+    for kind in ANSWERS:
+        app.register_error_handler(kind, _known)
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(HTTPException, _of_router)
+    app.register_error_handler(Exception, _fault)
+
+
+def services_of_request() -> Services:
+    """The services of the app that answers this request."""
+    return cast(Services, current_app.extensions["lrs"])
+
+
+def provider(*scopes: str) -> Provider:
+    """Who asks, when one of these scopes is open to them (table in `lrs.auth.scopes`).
+
+    Raises `Unauthorized` without a valid Basic credential, `Forbidden` when it opens none of the scopes.
+    """
+    header = request.headers.get("Authorization")
+    credential = authenticate(services_of_request().store.credentials, header)
+    if credential is None:
+        why = "this key and secret are not known, or revoked" if header else "send a Basic credential (key and secret)"
+        raise Unauthorized(why)
+    who = Provider(credential.key, credential.scopes, credential.provider, json.loads(credential.authority))
+    g.provider = who
+    if not any(allowed(who.scopes, scope) for scope in scopes):
+        raise Forbidden(f"this credential needs the scope {' or '.join(scopes)}; it has {', '.join(sorted(who.scopes))}")
+    return who
+
+
+def body() -> bytes:
+    """The request's body. Raises `TooLarge` beyond `body_max`, which is also enforced while reading."""
+    limit = services_of_request().settings.limits.body_max
+    try:
+        return request.get_data(cache=True)
+    except RequestEntityTooLarge:
+        raise TooLarge(f"the body is larger than the limit body_max of {limit} bytes", "body_max", limit) from None
+
+
+def answer_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    text = value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(text, status, dict(headers or {}), mimetype="application/json")
+
+
+def failed(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    findings: Sequence[Finding] = (),
+    help: str = HELP,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error in the one documented shape; noted in the rejections log when a known credential sent it."""
+    shown = [
+        {"index": f.index, "pointer": f.where, "rule": f.rule, "section": f.section, "found": f.found, "why": f.why}
+        for f in findings[:FINDINGS_MAX]
+    ]
+    told: dict[str, Any] = {"status": status, "code": code, "message": message, "request_id": _request_id()}
+    if help:
+        told["help"] = help
+    if findings:
+        told |= {"total": len(findings), "findings": shown}
+    _note(status, code, told)
+    return answer_json(told, status, headers)
+
+
+def _request_id() -> str:
+    return str(g.get("request_id") or g.setdefault("request_id", uuid.uuid4().hex))
+
+
+def _known(error: Exception) -> Response:
+    how = ANSWERS[type(error)] if type(error) in ANSWERS else next(a for k, a in ANSWERS.items() if isinstance(error, k))
+    findings: list[Finding] = error.findings if isinstance(error, Invalid) else []
+    if isinstance(error, Conflict):
+        findings = [Finding("/id", str(error), "statement.conflict", "Communication 2.1.1", error.statement_id, error.index)]
+    return failed(how.status, how.code, _message(error), findings=findings, help=how.help, headers=how.headers(error))
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, BatchRefused):
+        broken = len({finding.index for finding in error.findings})
+        return (
+            f"{broken} of {broken + error.valid} statements broken; nothing was stored "
+            f"({error.valid} valid statements not stored)"
+        )
+    if isinstance(error, Invalid):
+        return str(error) or "the request breaks a rule"
+    if isinstance(error, StoreUnavailable):
+        return "the store is unavailable; nothing was stored, send it again"
+    return str(error)
+
+
+def _refused(error: Refused) -> Response:
+    return failed(error.status, error.code, str(error))
+
+
+def _of_router(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        limit = services_of_request().settings.limits.body_max
+        return _known(TooLarge(f"the body is larger than the limit body_max of {limit} bytes", "body_max", limit))
+    status = error.code or 500
+    allow = error.get_response().headers.get("Allow")
+    return failed(
+        status,
+        CODES.get(status, error.name.lower().replace(" ", "_")),
+        f"{request.method} {request.path}: {error.description or error.name}",
+        headers={"Allow": allow} if allow else None,
+    )
+
+
+def _fault(error: Exception) -> Response:
+    _log.exception("request %s failed", _request_id(), exc_info=error)
+    return failed(500, "internal", "a fault of ours; the log has it under this request id", help="")
+
+
+def _note(status: int, code: str, told: Mapping[str, Any]) -> None:
+    who: Provider | None = g.get("provider")
+    if who is None or request.method not in ("POST", "PUT", "DELETE") or status >= 500:
+        return
+    try:
+        excerpt = request.get_data(cache=True)[:EXCERPT].decode("utf-8", "replace")
+    except HTTPException:
+        excerpt = ""  # larger than the limit: nothing of it was read
+    services_of_request().store.rejections.note(
+        Rejection(
+            at=time.time_ns() // 1000,
+            credential_id=who.credential_id,
+            status=status,
+            code=code,
+            detail=json.dumps(told, ensure_ascii=False),
+            excerpt=_PERSONAL.sub(r'\1"***"', excerpt),
+        )
+    )

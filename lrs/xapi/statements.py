@@ -1,0 +1,93 @@
+"""The Statement resource (xAPI 1.0.3 Communication 2.1): POST, PUT, GET and HEAD of /xapi/statements."""
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urlencode
+
+from flask import Response, request
+
+from lrs.auth.scopes import allowed
+from lrs.errors import Finding, Invalid
+from lrs.http import Refused, answer_json, body, provider, services_of_request
+from lrs.ingest.batch import accept
+from lrs.statements import formats
+from lrs.statements.languages import preferred
+from lrs.statements.query import CURSOR, Asked, read
+from lrs.statements.terms import terms_of
+from lrs.xapi.params import only, pairs, version
+from lrs.xapi.responses import statements
+
+PATH = "/xapi/statements"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+def post() -> Response:
+    """Store one statement or an array; 200 with their ids in order."""
+    who = provider("statements/write")
+    rules = version()
+    only(())
+    _json_only()
+    added = accept(services_of_request(), body(), who, version=rules)
+    return answer_json([item.id for item in added])
+
+
+def put() -> Response:
+    """Store the statement under the id of `?statementId`; 204."""
+    who = provider("statements/write")
+    rules = version()
+    statement_id = only(("statementId",)).get("statementId")
+    if statement_id is None or not _UUID.fullmatch(statement_id):
+        why = "PUT needs the parameter statementId, a UUID"
+        raise Invalid([Finding("?statementId", why, "query.statementId", "Communication 2.1.1", (statement_id or "")[:100])])
+    _json_only()
+    accept(services_of_request(), body(), who, statement_id=statement_id.lower(), version=rules)
+    return Response(status=204)
+
+
+def get() -> Response:
+    """One statement by `statementId` or `voidedStatementId`, else a page of those that the filters find."""
+    who = provider("statements/read/mine")
+    version()
+    services = services_of_request()
+    limits = services.settings.limits
+    mine = None if allowed(who.scopes, "statements/read") else who.credential_id
+    terms = terms_of(services.store.statements.term_key)
+    asked = read(pairs(), terms, page_default=limits.page_default, page_max=limits.page_max, mine=mine)
+    return _page(asked) if asked.statement_id is None else _single(asked, asked.statement_id, mine)
+
+
+def _single(asked: Asked, statement_id: str, mine: str | None) -> Response:
+    store = services_of_request().store.statements
+    # asked before the statement is looked up: what is found then is never newer than what the header promises
+    through = store.consistent_through()
+    record = store.get(statement_id, voided=asked.voided)
+    if record is None or (mine is not None and record.credential_id != mine):
+        raise Refused(404, f"there is no {'voided ' if asked.voided else ''}statement {statement_id} that you may read")
+    text = formats.formatted(record.text, asked.format, _languages())
+    return statements(text, consistent_through=through, attachments=asked.attachments, stored=record.seq)
+
+
+def _page(asked: Asked) -> Response:
+    page = services_of_request().store.statements.page(asked.query)
+    languages = _languages()
+    texts = (formats.formatted(record.text, asked.format, languages) for record in page.records)
+    content = formats.page(texts, "" if page.more is None else _more(page.more))
+    return statements(content, consistent_through=page.consistent_through, attachments=asked.attachments)
+
+
+def _more(position: int) -> str:
+    """Where the next page stands: a path on this host with the same parameters (xAPI 1.0.3 Data 2.5)."""
+    kept = [(name, value) for name, value in pairs() if name != CURSOR]
+    return f"{quote(request.script_root)}{PATH}?{urlencode([*kept, (CURSOR, str(position))])}"
+
+
+def _languages() -> tuple[str, ...]:
+    return preferred(request.headers.get("Accept-Language"))
+
+
+def _json_only() -> None:
+    given = request.mimetype
+    if given == "multipart/mixed":
+        raise Refused(415, "attachments in multipart/mixed are not taken yet; send application/json with a fileUrl")
+    if given != "application/json":
+        raise Refused(400, f'Content-Type must be application/json, it is "{given[:60]}"', "content_type")
