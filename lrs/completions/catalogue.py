@@ -1,40 +1,175 @@
-"""The course catalogue: which object is which course, and what each provider's rules are."""
+"""The course catalogue: which object is which course, or part of which, and what each provider's rules are."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
 
 from lrs.completions.model import Course
+from verbs.tables import load
+
+COURSE_TYPES: Mapping[str, Mapping[str, str]] = {
+    "http://adlnet.gov/expapi/activities/course": {},
+    "https://w3id.org/xapi/cmi5/activitytype/course": {},
+    "http://vocab.xapi.fr/activities/course": {},
+    "https://w3id.org/xapi/tla/activity-types/content_set": {"https://w3id.org/xapi/vle/extensions/component": "course"},
+    "http://id.tincanapi.com/activitytype/lms/course": {},
+    "http://lrs.learninglocker.net/define/type/moodle/course": {},
+    "https://w3id.org/xapi/cmi5/activities/course": {},
+}
+"""Activity types that make an uncatalogued object a course (rule 1), with the definition extensions they must carry."""
+
+NEVER_COURSE_TYPES = frozenset(
+    {f"http://adlnet.gov/expapi/activities/{name}"
+     for name in ("cmi.interaction", "question", "objective", "module", "lesson", "page", "media", "attempt", "interaction")}
+    | {"http://activitystrea.ms/page", "http://activitystrea.ms/question", "https://w3id.org/xapi/acrossx/activities/page"}
+)  # fmt: skip
+"""Folded activity types that never qualify by themselves, not even with a catalogued id (rule 1)."""
+
+# Moodle's IMS content package carries the cmi5 course type, though it is a module (rule 1).
+_NOT_A_COURSE_ID = re.compile(r"/mod/imscp/view\.php\?(?:[^#]*&)?id=\d+")
+# The ways in which Open edX writes one course (rule 1a): whole ids, so that no part of a course is taken for it.
+_OPENEDX = (
+    re.compile(r"(?P<root>https?://[^?#]+?)/courses?/course-v1:(?P<key>[^/?#]+)/?"),
+    re.compile(r"(?P<root>https?://[^?#]+?)/xblock/block-v1:(?P<key>[^/?#@]+)\+type@course\+block@course/?"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderRules:
-    """What is special about a provider's statements (every default is the standard's meaning)."""
+    """What is special about a provider's statements; each default is the standard's meaning.
+
+    `score_min`: `lowest` or `pass_mark` (rule 12a, applied by `verbs.read`). `attempted_completes`: rule 9.
+    `not_cmi5`: its cmi5 marks are ignored (rule 6). `failed_is_outcome`: rule 13a. `withdraw_on_failed`: a later
+    course-level `failed` takes back its own pass. `opt_in`: verb IRIs or canonical verbs switched on.
+    `course_types`: further activity types that are courses (rule 1c).
+    """
 
     provider: str = ""
     score_min: str = "lowest"
     attempted_completes: bool = False
     not_cmi5: bool = False
-    withdraw_on_failed: bool = False
     failed_is_outcome: bool = True
+    withdraw_on_failed: bool = False
     opt_in: frozenset[str] = frozenset()
     course_types: frozenset[str] = frozenset()
 
 
-class Catalogue:
-    """Courses by id and alias, and the rules of providers. Immutable."""
+PROVIDER_RULES: Mapping[str, ProviderRules] = {"openedx": ProviderRules("openedx", failed_is_outcome=False)}
+"""The rules that come with the product; an installation's own replace them by provider."""
 
-    def __init__(self, courses: Iterable[Course] = (), rules: Mapping[str, ProviderRules] | None = None) -> None:
-        self.courses = tuple(courses)
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What an object is to a course. `part`: "" the course itself, `single_au` or `all_of` (rule 5).
+    `by_type`: known as a course by its activity type only, not by the catalogue."""
+
+    course: str
+    activity: str
+    part: str = ""
+    by_type: bool = False
+
+
+class Catalogue:
+    """Courses by id and alias, their parts, and the providers' rules. Immutable; safe to share between threads."""
+
+    def __init__(self, courses: Iterable[Course] = (), rules: Iterable[ProviderRules] = ()) -> None:
+        self._courses: dict[str, Course] = {}
+        self._stands_for: dict[str, str] = {}
+        for course in courses:
+            self._courses.setdefault(course.id, course)
+        for course in self._courses.values():
+            for name in (course.id, *course.aliases):
+                self._stands_for.setdefault(name, course.id)
+        for name, course_id in list(self._stands_for.items()):
+            self._stands_for.setdefault(product_alias(name), course_id)
+        for course in list(self._courses.values()):
+            parts = tuple(dict.fromkeys(map(self.canonical, course.all_of)))
+            au = self.canonical(course.single_au) if course.single_au else ""
+            self._courses[course.id] = replace(course, single_au=au, all_of=parts)
+        self._parts: dict[str, list[Role]] = {}
+        for course in self._courses.values():
+            named = ((course.single_au,) if course.single_au else (), course.all_of)
+            for kind, activities in zip(("single_au", "all_of"), named, strict=True):
+                for activity in activities:
+                    self._parts.setdefault(activity, []).append(Role(course.id, activity, kind))
+        self._rules = {**PROVIDER_RULES, **{r.provider: r for r in rules}}
+
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """Every catalogued course, in the order given; the ids of their parts are canonical."""
+        return tuple(self._courses.values())
 
     def course(self, key: str) -> Course:
-        """The course with this id (after aliases); one with all defaults where the catalogue has none."""
-        raise NotImplementedError
-
-    def canonical(self, activity_id: str) -> str:
-        """The id that stands for this activity: aliases folded, Open edX's spellings too (rule 1a)."""
-        raise NotImplementedError
+        """The course with this id or alias; one with all defaults where the catalogue has none."""
+        course_id = self.canonical(key)
+        return self._courses.get(course_id) or Course(course_id)
 
     def rules(self, provider: str) -> ProviderRules:
-        """The rules of this provider."""
-        raise NotImplementedError
+        """The provider's rules; the standard's meaning where it has none of its own."""
+        return self._rules.get(provider) or ProviderRules(provider)
+
+    def canonical(self, activity_id: str) -> str:
+        """The id that stands for this activity: aliases folded, those of the product too (rule 1a)."""
+        if activity_id in self._stands_for:
+            return self._stands_for[activity_id]
+        folded = product_alias(activity_id)
+        return self._stands_for.get(folded, folded)
+
+    def roles(self, activity: Mapping[object, object], parents: Iterable[Mapping[object, object]], rules: ProviderRules) -> list[Role]:
+        """What this activity is: a course (rules 1, 2), a part of courses (rule 5), or neither (empty).
+
+        `parents` are the activities of context.contextActivities.parent; its own id among them says nothing (rule 2).
+        """
+        activity_id = activity.get("id")
+        if not isinstance(activity_id, str) or not activity_id:
+            return []
+        name = self.canonical(activity_id)
+        roles = list(self._parts.get(name, ()))
+        if _type(activity) in NEVER_COURSE_TYPES:
+            return roles
+        if name in self._courses:
+            return [Role(name, name), *(r for r in roles if r.course != name)]
+        if self._is_typed_course(activity, rules) and not self._has_course_above(name, parents, rules):
+            return [Role(name, name, by_type=True), *roles]
+        return roles
+
+    def _is_typed_course(self, activity: Mapping[object, object], rules: ProviderRules) -> bool:
+        if _NOT_A_COURSE_ID.search(str(activity.get("id"))):
+            return False
+        kind = _type(activity)
+        if kind in rules.course_types:
+            return True
+        if kind not in COURSE_TYPES:
+            return False
+        extensions = _map(_map(activity.get("definition")).get("extensions"))
+        return all(extensions.get(k) == v for k, v in COURSE_TYPES[kind].items())
+
+    def _has_course_above(self, name: str, parents: Iterable[Mapping[object, object]], rules: ProviderRules) -> bool:
+        for parent in parents:
+            above = parent.get("id")
+            if not isinstance(above, str) or self.canonical(above) == name:
+                continue
+            if self.canonical(above) in self._courses or self._is_typed_course(parent, rules):
+                return True
+        return False
+
+
+def product_alias(activity_id: str) -> str:
+    """The one spelling of an Open edX course id, from any of the three that its tools write; else the id as it is."""
+    text = unquote(activity_id) if "%" in activity_id else activity_id
+    for pattern in _OPENEDX:
+        found = pattern.fullmatch(text)
+        if found:
+            return f"{found['root']}/course/course-v1:{found['key']}"
+    return activity_id
+
+
+def _type(activity: Mapping[object, object]) -> str:
+    kind = _map(activity.get("definition")).get("type")
+    return load().fold(kind, verb=False) if isinstance(kind, str) else ""
+
+
+def _map(value: object) -> Mapping[object, object]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,19 +1,56 @@
 """Judge one statement: for which courses it is evidence, of whom, and by which rule."""
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lrs.completions.catalogue import Catalogue
+from lrs.completions.catalogue import Catalogue, ProviderRules, Role
 from lrs.completions.model import Evidence
+from lrs.completions.subjects import identifier
+from lrs.statements.instants import instant
+from verbs.read import recognised
+from verbs.tables import load
 from verbs.vocabulary import Reading
+
+CMI5 = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
+CMI5_SESSION = "https://w3id.org/xapi/cmi5/context/extensions/sessionid"
+CMI5_LAUNCH_MODE = "https://w3id.org/xapi/cmi5/context/extensions/launchmode"
+LEARNER = "http://vocab.xapi.fr/extensions/learner"
+CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
+EARLIEST_US = -62_135_596_800 * 1_000_000  # 0001-01-01: an offset may name an instant before the calendar begins
+
+# Verbs that name their learner in the context extension only: the actor is the instructor (rule 14).
+LEARNER_IN_EXTENSION = frozenset({"http://vocab.xapi.fr/verbs/reset"})
+# Verbs that take back a credential, never a completion (rule 20).
+CREDENTIAL_REVOKES = frozenset({"https://w3id.org/xapi/tla/verbs/forfeited", "http://id.tincanapi.com/verb/expired"})
+
+# Canonical verbs that never say that anything is done, and the rule that keeps them out.
+SILENT: Mapping[str, tuple[str, str]] = {
+    "progressed": ("10", "progress is never a completion, whatever its result says"),
+    "attended": ("19", "presence completes a course only where the catalogue ties the session to it"),
+    "mastered": ("20", "a credential is awarded, no course is completed"),
+    "answered": ("1", "an answer never completes anything"),
+    "abandoned": ("6", "an abandoned session is no outcome"),
+    "registered": ("18", "enrolment is no completion"),
+    "experienced": ("1", "looking at something is no completion"),
+    "interacted": ("1", "an action inside content is no completion"),
+    "other": ("1", "it does not speak of anybody's learning"),
+}
+HELD: Mapping[str, str] = {
+    "passed_incomplete": "passed, but not yet complete: held until it is",
+    "failed_incomplete": "failed so far, but still under way: recorded only",
+    "progress": "it says itself that the work is not complete: read as progress",
+    "contradiction": "verb and result contradict each other: recorded and listed, nothing is sent",
+}
+SENT = frozenset({"completed", "passed", "failed", "completed_failed", "waived"})
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`evidence`: (key of the course state, evidence) pairs to fold, for the learner that `identifiers` name
     (normal forms, the naming one first; not always the actor). A key `cmi5:<registration>` is folded like a
-    course and publishes nothing. `hold`: '' or why nothing is sent though a course was meant (`unmapped`,
+    course and publishes nothing. `hold`: '' or why nothing is sent though something was meant (`unmapped`,
     `passed_incomplete`, `failed_incomplete`, `progress`, `contradiction`, `untrusted`). `rule`: number of the rule
     that decided, `why`: a sentence for people. `flags`: what was repaired (`clock_ahead`, score flags)."""
 
@@ -39,4 +76,230 @@ def judge(
 ) -> Judgement:
     """What this statement is evidence of; total, never raises. For a void, judge the *target* with `voided=True` and
     fold the result: nothing else is to be done. `source` is the connection it came by (default: the provider)."""
-    raise NotImplementedError
+    said = _Said(statement, reading, catalogue.rules(provider), catalogue)
+    at, flags = _at(statement, stored_us, now_us)
+    if reading.score and reading.score.flag:
+        flags += tuple(reading.score.flag.split())
+    silent = said.silence()
+    if silent is not None:
+        return replace(silent, identifiers=said.learner, flags=flags)
+    status, rule = said.status()
+    if status in HELD and said.speaking_roles(status):
+        return Judgement((), said.learner, status, rule, f"{HELD[status]} (rule {rule}).", flags)
+    base = _evidence(statement, reading, seq, at, status, provider, source or provider, voided)
+    pairs: list[tuple[str, Evidence]] = []
+    if said.passes_cmi5():
+        pairs.append((f"cmi5:{base.registration}", replace(base, status="passed", activity=said.object_id())))
+    owners: list[str] = []
+    for role in said.speaking_roles(status):
+        owner = catalogue.course(role.course).provider
+        if owner and owner != provider:
+            owners.append(owner)
+            continue
+        pairs.append((role.course, replace(base, activity=role.activity)))
+        if reading.verb == "satisfied" and base.registration:
+            pairs.append((f"cmi5:{base.registration}", replace(base, activity=role.course)))
+    courses = [key for key, _ in pairs if not key.startswith("cmi5:")]
+    if courses:
+        return Judgement(tuple(pairs), said.learner, "", rule, _counts(status, courses, rule), flags)
+    if owners:
+        why = f"The course belongs to provider {owners[0]}: {provider or 'this sender'} may not speak for it (rule 16)."
+        return Judgement(tuple(pairs), said.learner, "untrusted", "16", why, flags)
+    rule, why = said.no_course()
+    return Judgement(tuple(pairs), said.learner, "", rule, f"{why} (rule {rule}).", flags)
+
+
+class _Said:
+    """The parts of one statement that the rules ask for."""
+
+    def __init__(self, statement: Mapping[str, object], reading: Reading, rules: ProviderRules, catalogue: Catalogue) -> None:
+        self.value, self.reading, self.rules = _map(statement), reading, rules
+        self.object = _map(self.value.get("object"))
+        self.context = _map(self.value.get("context"))
+        self.extensions = _map(self.context.get("extensions"))
+        activities = _map(self.context.get("contextActivities"))
+        categories = {a.get("id") for a in _listed(activities.get("category")) if isinstance(a.get("id"), str)}
+        self.cmi5 = CMI5 in categories and not rules.not_cmi5
+        self.cmi5_allowed = CMI5_SESSION in self.extensions and CMI5 not in categories and not rules.not_cmi5
+        self.scorm = "scorm_profile" in (rules.provider, *recognised(self.value, load()))
+        self.verb_iri = reading.via.verb_iri if reading.via else ""
+        self.canonical = catalogue.canonical
+        self.roles = catalogue.roles(self.object, _listed(activities.get("parent")), rules)
+        named = self.extensions.get(LEARNER) if reading.kind == "revoke" else None
+        self.actor = _map(named if named is not None or self.verb_iri in LEARNER_IN_EXTENSION else self.value.get("actor"))
+        self.learner = () if self.actor.get("objectType") == "Group" else tuple(identifier(self.actor))
+
+    def object_id(self) -> str:
+        found = self.object.get("id")
+        return self.canonical(found) if isinstance(found, str) else ""
+
+    def silence(self) -> Judgement | None:
+        """Why the statement speaks of no completion at all, whatever its object; None if it may."""
+        reading = self.reading
+        if reading.verb == "unmapped":
+            return Judgement(hold="unmapped", rule="18", why="Its verb has no row in the verb map: counted and listed, not sent (rule 18).")
+        for holds, rule, why in (
+            (reading.verb == "voided", "14", "it voids another statement: what rests on that one only is taken back"),
+            (self.object.get("objectType", "Activity") != "Activity", "16", "its object is no activity: that is never evidence"),
+            (self.verb_iri in CREDENTIAL_REVOKES, "20", "a credential is taken back, no completion"),
+            (self.verb_iri in LEARNER_IN_EXTENSION and not self.learner, "14", "it does not say whose results it takes back"),
+            (self.actor.get("objectType") == "Group", "16", "a group completes nothing for its members"),
+            (not self.learner, "17", "its learner has no identifier that could be anybody's"),
+            (reading.kind == "revoke", "", ""),
+            (self.extensions.get(CMI5_LAUNCH_MODE) in ("Browse", "Review"), "6", "it was launched to browse or review: nothing counts"),
+            (self.cmi5_allowed, "6", "it belongs to a cmi5 session but is not defined by cmi5: no evidence by itself"),
+            (reading.verb in SILENT, *SILENT.get(reading.verb, ("", ""))),
+            (reading.kind == "never", *self._never()),
+        ):
+            if holds:
+                return Judgement(rule=rule, why=f"{why[0].upper()}{why[1:]} (rule {rule}).") if rule else None
+        return self._class_silence()
+
+    def _never(self) -> tuple[str, str]:
+        if self.reading.verb in ("passed", "failed"):
+            return "4", "an objective is not the course, even if its id begins with the course's id"
+        return "1", "this verb never completes anything"
+
+    def _class_silence(self) -> Judgement | None:
+        reading, rules = self.reading, self.rules
+        opted = reading.verb in rules.opt_in or self.verb_iri in rules.opt_in
+        result = _map(self.value.get("result"))
+        for holds, rule, why in (
+            (reading.verb == "attempted" and not (rules.attempted_completes and result.get("completion") is True), "9",
+             "an attempt is a start"),
+            (reading.verb == "session" and not (self.scorm and reading.kind == "yes"), "7", "the end of a session is no outcome"),
+            (reading.verb == "session" and not reading.outcome, "7", "the session ended without an outcome"),
+            (self._failed_says_nothing(), "13a", "this provider says failed at every grade below passing: recorded, no verdict"),
+            (reading.kind == "opt_in" and reading.verb != "attempted" and not opted, "20", "this verb counts only after it is switched on"),
+            (reading.kind == "no" and reading.verb == "satisfied", "6", "a block is satisfied, not the course"),
+            (reading.kind == "no" and reading.verb == "completed", "11", "from this sender the verb does not mean that it is complete"),
+            (reading.kind == "no" and reading.verb not in ("scored", "attempted", "failed"), "1", "this verb does not complete anything"),
+        ):  # fmt: skip
+            if holds:
+                return Judgement(rule=rule, why=f"{why[0].upper()}{why[1:]} (rule {rule}).")
+        return None
+
+    def _failed_says_nothing(self) -> bool:
+        return self.reading.verb == "failed" and not self.rules.failed_is_outcome and not self.rules.withdraw_on_failed
+
+    def status(self) -> tuple[str, str]:
+        """The status of the evidence, or the outcome that is held; and the rule that says so."""
+        reading = self.reading
+        if reading.kind == "revoke":
+            return "withdrawn", "14"
+        if reading.verb == "scored":
+            return "scored", "12"
+        if reading.verb == "attempted":
+            return _by_success(self.value), "9"
+        if reading.verb == "failed" and not self.rules.failed_is_outcome:
+            return "withdrawn", "13a"
+        if not self.roles:
+            return "none", "1"
+        if reading.outcome not in SENT:
+            return reading.outcome if reading.outcome in HELD else "none", "7" if reading.verb == "session" else "8"
+        if reading.verb == "satisfied":
+            return "satisfied", "6"
+        return reading.outcome, {"session": "7a", "waived": "6"}.get(reading.verb, "8")
+
+    def passes_cmi5(self) -> bool:
+        """Whether it is the `passed` that makes the LMS's `satisfied` of the same registration a pass (rule 6)."""
+        return self.cmi5 and self.reading.verb == "passed" and self.reading.outcome == "passed" and bool(_registration(self.context))
+
+    def speaking_roles(self, status: str) -> list[Role]:
+        """The roles of the object in which this statement is evidence."""
+        return [role for role in self.roles if not self._speechless(role, status)]
+
+    def _speechless(self, role: Role, status: str) -> bool:
+        verb = self.reading.verb
+        return any(
+            (
+                status == "none",
+                status == "scored" and role.part == "all_of",
+                verb == "satisfied" and bool(role.part),
+                # In cmi5 an AU may carry a course type; only the LMS's verdict makes an uncatalogued object the course.
+                self.cmi5 and role.by_type and verb not in ("satisfied", "scored"),
+                # On a SCO these verbs are journal entries; its `terminated` has the outcome (rule 7).
+                self.scorm and bool(role.part) and verb in ("completed", "passed", "failed", "scored"),
+                status == "withdrawn" and verb == "failed" and bool(role.part),
+            )
+        )
+
+    def no_course(self) -> tuple[str, str]:
+        """Why none of the object's roles, if it has any, let it count."""
+        if self.roles and self.scorm:
+            return "7", "On a SCO this is a journal entry; its `terminated` has the outcome"
+        if self.roles and self.cmi5:
+            return "6", "An AU is not the course; the LMS's verdict is `satisfied` on the course"
+        if self.roles:
+            return "5", "It speaks of a part of a course, not of the course"
+        kind = str(_map(self.object.get("definition")).get("type", ""))
+        if kind.rstrip("/").endswith("/objective"):
+            return "4", "An objective is not the course, even if its id begins with the course's id"
+        return "1", "Its object is not a course: neither the catalogue nor its activity type says so"
+
+
+def _evidence(
+    statement: Mapping[str, object], reading: Reading, seq: int, at: int, status: str, provider: str, source: str, voided: bool
+) -> Evidence:
+    score = reading.score
+    found = _map(statement).get("id")
+    return Evidence(
+        seq=seq,
+        statement_id=found.lower() if isinstance(found, str) else "",
+        at=at,
+        status=status,
+        provider=provider,
+        source=source,
+        registration=_registration(_map(_map(statement).get("context"))),
+        score_scaled=_finite(score.scaled) if score else None,
+        score_raw=_finite(score.raw) if score else None,
+        duration=_finite(reading.duration),
+        map_version=reading.map_version,
+        voided=voided,
+    )
+
+
+def _at(statement: Mapping[str, object], stored_us: int, now_us: int) -> tuple[int, tuple[str, ...]]:
+    """When it happened, in µs (rule 15). A time ahead of its arrival is clamped to it: measured by `stored`, so that
+    reading history again, later, gives the same answer."""
+    text = _map(statement).get("timestamp")
+    read = instant(text) if isinstance(text, str) else None
+    arrived = min(stored_us, now_us)
+    if read is None:
+        return stored_us, ()
+    if read.micros > arrived + CLOCK_TOLERANCE_US:
+        return arrived, ("clock_ahead",)
+    return max(read.micros, EARLIEST_US), ()
+
+
+def _by_success(value: Mapping[object, object]) -> str:
+    success = _map(value.get("result")).get("success")
+    return "passed" if success is True else "completed_failed" if success is False else "completed"
+
+
+def _counts(status: str, courses: list[str], rule: str) -> str:
+    named = ", ".join(courses)
+    words = {
+        "withdrawn": f"Takes back what rested on its object in {named}",
+        "scored": f"Updates the score on record for {named} and sends nothing",
+        "satisfied": f"The LMS says that {named} is satisfied",
+    }
+    return f"{words.get(status, f'Counts as {status} for {named}')} (rule {rule})."
+
+
+def _registration(context: Mapping[object, object]) -> str:
+    found = context.get("registration")
+    return found.lower() if isinstance(found, str) else ""
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _listed(value: object) -> list[Mapping[object, object]]:
+    found = value if isinstance(value, list | tuple) else [value]
+    return [item for item in found if isinstance(item, Mapping)]
+
+
+def _map(value: object) -> Mapping[object, object]:
+    return value if isinstance(value, Mapping) else {}

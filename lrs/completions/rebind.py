@@ -1,10 +1,15 @@
 """Move what an identifier achieved to the person it turned out to be."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from lrs.completions.events import REVOKED
+from lrs.completions.fold import fold, publication
 from lrs.completions.model import Course, Person, Publication
-from lrs.completions.state import CourseState
+from lrs.completions.outcome import Outcome, outcome
+from lrs.completions.state import CourseState, Window
+from lrs.completions.subjects import needs_person
+from lrs.completions.windows import living, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +32,65 @@ def rebind(
     person: Person | None,
     now_us: int,
 ) -> Rebound:
-    """Merge the state of `from_subject` (an identifier, or a person merged away) into that of `to_subject`."""
-    raise NotImplementedError
+    """Merge the state of `from_subject` (an identifier, or a person merged away) into that of `to_subject`.
+
+    A window of the source joins the target's nearest within `repeat_after_days`, else it comes along under a new
+    number. An id that was sent stays; where both were sent, the older stays and the other gets `learning.revoked`.
+    What was only held for an unknown subject was never sent: it is folded again and released as revision 1.
+    """
+    into = target or CourseState()
+    held = needs_person(from_subject)
+    windows = list(into.windows)
+    numbers: dict[int, int] = {}
+    revoked: list[tuple[Window, Outcome]] = []
+    for window in source.windows:
+        moved = _unsent(window) if held else window
+        there = nearest(windows, window.anchor, course) if not course.attempts else _same_registration(windows, window)
+        if there is None:
+            numbers[window.n] = max((w.n for w in windows), default=0) + 1
+            windows.append(replace(moved, n=numbers[window.n]))
+            continue
+        numbers[window.n] = there.n
+        stays, goes = _ranked(there, moved)
+        windows[windows.index(there)] = replace(stays, n=there.n)
+        if goes.revision and not goes.revoked and goes.id != stays.id:
+            revoked.append((goes, _last_said(source if goes is moved else into, goes, course)))
+    evidence = {**source.evidence, **into.evidence}
+    for seq in source.evidence.keys() & into.evidence.keys():
+        evidence[seq] = replace(into.evidence[seq], voided=into.evidence[seq].voided or source.evidence[seq].voided)
+    placed = {**{seq: numbers[n] for seq, n in source.placed.items() if n in numbers}, **into.placed}
+    folded = fold(
+        CourseState(evidence, placed, tuple(windows)), (), course=course, subject=to_subject, person=person, now_us=now_us
+    )
+    withdrawn = [
+        publication(
+            REVOKED, replace(w, revision=w.revision + 1), said, course=course, subject=to_subject, person=person, now_us=now_us
+        )
+        for w, said in revoked
+    ]
+    cancelled = tuple(w.id for w in source.windows) if held else tuple(w.id for w, _ in revoked)
+    return Rebound(folded.state, (*withdrawn, *folded.publications), cancelled)
+
+
+def _unsent(window: Window) -> Window:
+    return replace(window, revision=0, status="", score_scaled=None, score_raw=None, revoked=False)
+
+
+def _same_registration(windows: list[Window], window: Window) -> Window | None:
+    return next((w for w in windows if w.registration == window.registration), None)
+
+
+def _ranked(there: Window, moved: Window) -> tuple[Window, Window]:
+    """Of two windows that are one achievement: the one whose id stays (sent before unsent, then the older) first."""
+    first, second = sorted((there, moved), key=lambda w: (w.revision == 0, w.opened, w is moved))
+    return first, second
+
+
+def _last_said(state: CourseState, window: Window, course: Course) -> Outcome:
+    standing = next((living(state)[n] for n in living(state) if _is(state, n, window)), {})
+    said = outcome(standing.values(), course.all_of) or Outcome(window.status, window.anchor)
+    return replace(said, status=window.status, score_scaled=window.score_scaled, score_raw=window.score_raw)
+
+
+def _is(state: CourseState, n: int, window: Window) -> bool:
+    return any(w.n == n and w.id == window.id for w in state.windows)

@@ -54,7 +54,7 @@ def from_json(text: bytes | str) -> CourseState:
     evidence = [Evidence(**row) for row in value["evidence"]]
     return CourseState(
         {e.seq: e for e in evidence},
-        {seq: n for seq, n in value["placed"]},
+        dict(value["placed"]),
         tuple(Window(**row) for row in value["windows"]),
     )
 
