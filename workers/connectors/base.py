@@ -51,7 +51,14 @@ class Parked:
     why: str
 
 
-Outcome = Delivered | Retry | Throttled | Rejected | Misconfigured | Parked
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Not meant for this kind of target (a `failed` for a list of completions): cancelled, nobody need act."""
+
+    why: str
+
+
+Outcome = Delivered | Retry | Throttled | Rejected | Misconfigured | Parked | Skipped
 
 
 @dataclass(frozen=True, slots=True)
