@@ -21,6 +21,7 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._local = threading.local()
         self._mutex = threading.Lock()
+        self._probes: list[int] = []
         self._opened: list[sqlite3.Connection] = []
         self._lock_file = os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._writer: sqlite3.Connection | None = None
@@ -88,6 +89,29 @@ class Database:
             if done < len(scripts):
                 db.execute("INSERT OR REPLACE INTO migrations VALUES (?, ?)", (name, len(scripts)))
 
+    def nobody_writes(self) -> bool:
+        """Whether no process holds the writer lock at this instant (design: the shared-lock rule of consistent-through)."""
+        descriptor = getattr(self._local, "probe", None)
+        if descriptor is None:
+            descriptor = self._local.probe = os.open(f"{self.path}.writer", os.O_RDWR | os.O_CLOEXEC)
+            self._probes.append(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return True
+
+    def checkpoint(self) -> None:
+        """Move what the WAL holds into the file, as far as readers allow; waits for nobody."""
+        connection = getattr(self._local, "reader", None)
+        if connection is None:
+            connection = self._local.reader = self.connect()
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(error) from error
+
     def data_version(self) -> int:
         """A number that changes when another connection has committed; costs microseconds."""
         connection = getattr(self._local, "version", None)
@@ -100,4 +124,6 @@ class Database:
         for connection in self._opened:
             connection.close()
         self._opened.clear()
-        os.close(self._lock_file)
+        for descriptor in (self._lock_file, *self._probes):
+            os.close(descriptor)
+        self._probes.clear()
