@@ -1,110 +1,165 @@
-"""What a store promises to consumers of the log: cursor and output are one write."""
+"""What a store promises about the worker's side: cursors, achievements, the feed, deliveries, targets."""
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from lrs.completions.model import Publication
-from lrs.completions.state import CourseState
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a consumer has read: `seq` in the statements, `change` in the directory's changes."""
+    """How far a consumer has come: the seq of the last statement, the number of the last directory change."""
 
     seq: int = 0
     change: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class StateWrite:
-    """The new state of a subject in a course; None deletes it (it was moved to another subject). `identifiers` are
-    all that the learner of an unknown subject was named by, so that any of them finds it."""
+class StateRow:
+    """What is known of a subject in a course, as JSON (`lrs.completions.state`); body None deletes it.
+    `held`: an achievement of it waits until the subject becomes a person."""
 
     subject: str
     course: str
-    state: CourseState | None
-    identifiers: tuple[str, ...] = ()
+    body: bytes | None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An event to publish, and the providers whose statements are its evidence."""
+    """A row for the feed: event, achievement id, revision, the payload's bytes exactly as they will be served."""
 
-    publication: Publication
-    sources: frozenset[str] = frozenset()
+    event: str
+    event_id: str
+    revision: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """A row of the feed: `n` is its number, rising without a gap."""
+
+    n: int
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """All that a round of routing writes. `held` are events of unknown subjects: listed, not published, not sent; those of the
-    subjects in `forgotten` are dropped. Parked deliveries of `cancelled` events end; those of `released_subjects` and
-    `released_courses` become due."""
+    """What routing one slice yields. `owed` names the targets of each publication by index; `cancelled` the
+    achievement ids whose unsent deliveries are to be cancelled."""
 
-    states: Sequence[StateWrite] = ()
-    publications: Sequence[Published] = ()
-    held: Sequence[Publication] = ()
-    forgotten: Collection[str] = ()
-    cancelled: Collection[str] = ()
-    released_subjects: Collection[str] = ()
-    released_courses: Collection[str] = ()
+    states: Sequence[StateRow] = ()
+    published: Sequence[Published] = ()
+    owed: Sequence[tuple[int, str]] = ()
+    cancelled: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Advanced:
-    """What `advance` did. `won` is False if another worker had moved the cursor: then nothing was written."""
+class Claimed:
+    """A delivery that is ours until `lease_until` (µs). `id` is the webhook-id; `unclear`: an earlier attempt ended
+    unknown; `attempts` used up so far; `event` may say completed for an update whose target never got one."""
 
-    won: bool
-    published: int = 0
-    deliveries: int = 0
-    cancelled: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An event that waits until the directory knows its subject."""
-
-    subject: str
-    course: str
+    id: str
+    target: str
     event: str
     event_id: str
     revision: int
-    body: bytes = field(default=b"")
+    payload: bytes
+    attempts: int
+    unclear: bool
+    lease: str
+    lease_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one attempt ended, and what becomes of the delivery: `state`, `attempts` used up, `due` µs."""
+
+    id: str
+    lease: str
+    at: int
+    state: str
+    attempts: int
+    due: int | None
+    why: str
+    status: int | None = None
+    milliseconds: float = 0.0
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as an operator sees it; times in µs."""
+
+    id: str
+    target: str
+    event: str
+    event_id: str
+    revision: int
+    state: str
+    attempts: int
+    due: int | None
+    why: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A target: connector, settings, state (active | paused | disabled) and why it is in it."""
+
+    name: str
+    connector: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    state: str = "active"
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which deliveries: all conditions hold; `since`, `until` are µs of creation (since inclusive, until exclusive)."""
+
+    ids: tuple[str, ...] = ()
+    target: str = ""
+    state: str = ""
+    since: int | None = None
+    until: int | None = None
 
 
 class Work(Protocol):
-    """Cursors, achievements and their output."""
+    """The worker's side of the store. Every method may raise `StoreUnavailable`."""
 
     def cursor(self, consumer: str) -> Cursor:
-        """Where this consumer stands; zeros if it never ran."""
+        """Where the consumer stands; the beginning if it never ran."""
         ...
 
-    def advance(self, consumer: str, expected: Cursor, new: Cursor, output: Output, now_us: int) -> Advanced:
-        """Write output and cursor in ONE transaction, if the cursor still is `expected`.
-
-        Each publication becomes one feed row and a delivery for every target that is not disabled, but not for one
-        that itself is the only source. A `learning.revoked` that a target cannot have heard of cancels what was not
-        sent instead. A known (event id, revision) is not published twice.
-        """
+    def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
+        """Output and cursor in ONE write; False (and nothing written) if the cursor is not `was` any more."""
         ...
 
-    def states(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], CourseState]:
-        """Those of the (subject, course) pairs that have a state."""
+    def states(self, subjects: Sequence[str]) -> list[StateRow]:
+        """Everything known of these subjects."""
         ...
 
-    def states_of(self, *, subject: str = "", course: str = "") -> dict[tuple[str, str], CourseState]:
-        """Every state of a subject, or in a course."""
+    def feed(self, after: int, limit: int) -> list[FeedRow]:
+        """At most `limit` rows with n > after, oldest first."""
         ...
 
-    def subjects_named(self, identifiers: Iterable[str]) -> dict[str, set[str]]:
-        """Unknown subjects (keys `ifi:…`) by each of the identifiers they were named by."""
+    def claim_due(self, n: int, lease_seconds: float, owner: str, now: int) -> list[Claimed]:
+        """At most n deliveries that are due, leased in one commit; never two of one achievement and target."""
         ...
 
-    def subjects_of(self, seqs: Iterable[int]) -> dict[int, str]:
-        """The subject whose evidence each of these statements is, as it is now."""
+    def record(self, attempts: Sequence[Attempt]) -> int:
+        """Write how attempts ended, in one commit; a stale lease changes nothing. Returns how many were written."""
         ...
 
-    def held(self, limit: int = 100) -> list[Held]:
-        """What waits for a person, by subject."""
+    def deliveries(self, wanted: Wanted, limit: int) -> list[DeliveryRow]:
+        """The newest first."""
+        ...
+
+    def attempts(self, delivery_id: str) -> list[Attempt]:
+        """Every attempt of a delivery, oldest first."""
+        ...
+
+    def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
+        """Make finished deliveries due again under the same id; `dry` only counts them."""
         ...
