@@ -15,11 +15,13 @@ def build() -> Callable[..., Iterable[bytes]]:
     """The application over the store that the settings name (`LRS_*`, `lrs.toml`)."""
     from lrs.app import create_app
     from lrs.config import load
+    from lrs.serve.forwarded import Forwarded
     from lrs.services import Services
     from lrs.store.open_store import open_store
 
     settings = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
-    return create_app(Services(settings=settings, store=open_store(settings.data)))
+    app = create_app(Services(settings=settings, store=open_store(settings.data)))
+    return Forwarded(app.wsgi_app, settings.trusted_proxies)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,13 +58,11 @@ class Settings:
     log_json: bool = _setting(False, "switch", "", "Log one JSON object a line instead of text.")
     limits: Limits = field(default_factory=Limits)
 
-    @property
-    def url(self) -> str:
-        """Where clients reach this LRS: the public URL, else the address it listens on; no trailing slash."""
-        if self.public_url:
-            return self.public_url
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls_certificate else 'http'}://{host}:{self.port}"
+
+def listening_url(settings: Settings) -> str:
+    """The URL of the address that these settings listen on, without a trailing slash."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'https' if settings.tls_certificate else 'http'}://{host}:{settings.port}"
 
 
 def _text(value: Any) -> str:
@@ -180,7 +178,7 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
     limits = Limits(**{name: value for name, value in values.items() if name in limit_names})
     settings = Settings(**{name: value for name, value in values.items() if name not in limit_names}, limits=limits)
     check(settings)
-    return settings
+    return settings if settings.public_url else replace(settings, public_url=listening_url(settings))
 
 
 def check(settings: Settings) -> None:
@@ -215,7 +213,7 @@ def _value(row: Row, value: Any, where: str) -> Any:
         return _READ[row.kind](value)
     except ValueError as fault:
         shown = str(value)[:60]
-        raise BadSetting(f"{where} is {shown!r}, but must be {fault} ({row.sentence[0].lower()}{row.sentence[1:].rstrip('.')})") from None
+        raise BadSetting(f"{where} is {shown!r}, but must be {fault} ({row.sentence.rstrip('.')})") from None
 
 
 _KINDS = {"count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word"}
@@ -232,13 +230,14 @@ def markdown() -> str:
     lines = [
         "# Settings",
         "",
-        "Each can be given as an environment variable, or by its name in `lrs.toml` (in the working directory, or where `LRS_CONFIG` says).",
+        "Each can be given as an environment variable, or by its name in `lrs.toml` (in the working directory, or where",
+        "`LRS_CONFIG` says).",
         "The environment wins. A name that is not in this table, or a value that does not fit, refuses to start and says why.",
         "",
         "| setting | variable | type | default | unit | meaning |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| `{r.name}` | `{r.variable}` | {_KINDS.get(r.kind, r.kind)} | {_shown(r.default)} | {r.unit or '—'} | {r.sentence} |" for r in table()
-    ]
+    for r in table():
+        kind = _KINDS.get(r.kind, r.kind)
+        lines.append(f"| `{r.name}` | `{r.variable}` | {kind} | {_shown(r.default)} | {r.unit or '—'} | {r.sentence} |")
     return "\n".join(lines) + "\n"

@@ -31,8 +31,17 @@ NOUNS = {
 
 #: error → exit code; documented in the README and `lrs --help`.
 EXIT_CODES: dict[type[BaseException], int] = {
-    Invalid: 65, TooLarge: 65, Conflict: 65, Forbidden: 77, StoreUnavailable: 75, config.BadSetting: 78,
+    Invalid: 65,
+    TooLarge: 65,
+    Conflict: 65,
+    Forbidden: 77,
+    StoreUnavailable: 75,
+    config.BadSetting: 78,
 }
+
+
+#: Under this name a command finds the path of the settings file in its context.
+CONFIG_FILE = "lrs.config_file"
 
 
 class Nouns(click.Group):
@@ -55,9 +64,13 @@ class Nouns(click.Group):
             formatter.write_dl(list(NOUNS.items()))
 
 
-@click.group(cls=Nouns, epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 65 bad input, 75 store unavailable, 77 forbidden, 78 bad settings.")
+_EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 65 bad input, 75 store unavailable, 77 forbidden, 78 bad settings."
+
+
+@click.group(cls=Nouns, epilog=_EPILOG)
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Data directory (LRS_DATA).")
-@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="Settings file; default: lrs.toml, if there is one.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Settings file; default: lrs.toml, if there is one.")
 @click.version_option(package_name="concord-lrs")
 @click.pass_context
 def command(ctx: click.Context, data: Path | None, config_file: Path | None) -> None:
@@ -66,6 +79,7 @@ def command(ctx: click.Context, data: Path | None, config_file: Path | None) -> 
     if not chosen.exists() and (config_file or os.environ.get("LRS_CONFIG")):
         raise config.BadSetting(f"there is no settings file {chosen}")
     settings = config.load(os.environ, chosen)
+    ctx.meta[CONFIG_FILE] = chosen
     ctx.obj = dataclasses.replace(settings, data=data) if data else settings
 
 

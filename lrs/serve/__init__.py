@@ -1,0 +1,1 @@
+"""Running the LRS: the web process, the worker process, and the supervisor above them."""

@@ -1,0 +1,151 @@
+"""The adapter in front of the application: bodies are read, limited and drained on the event loop, threads only work."""
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lrs.serve.gateway import Answer, Wsgi, call, environ, refusal
+
+_log = logging.getLogger("lrs.serve")
+
+#: Requests that may wait for a thread before more are told to come back; about two seconds of work.
+QUEUE = 1_000
+#: How long a client of a streamed answer may take for one piece before it is given up, seconds.
+PIECE_SECONDS = 30
+#: At a stop, how long a body that is still arriving is waited for, seconds.
+HALF_SENT_SECONDS = 2
+
+
+class Adapter:
+    """An RSGI application that runs a WSGI application in a pool of threads.
+
+    A request gets a thread only when its body is whole, so slow senders hold none. A body beyond `body_max` bytes is
+    read to its end and thrown away, so that its sender reads the 413 and not a broken pipe. Who sends longer than
+    `body_seconds` is answered 408.
+    """
+
+    def __init__(self, app: Wsgi, *, threads: int = 16, body_max: int = 16 * 2**20, body_seconds: float = 20) -> None:
+        self._app, self._body_max, self._body_seconds = app, body_max, body_seconds
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        # A client that reads a streamed answer slowly does hold a thread: never more than half of them.
+        self._streams = threading.BoundedSemaphore(max(1, threads // 2))
+        self._reading = 0
+        self._working = 0
+        self._stopping = False
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request (RSGI 1.5)."""
+        if scope.proto != "http":
+            protocol.close(403)
+            return
+        if self._stopping:
+            return _send(protocol, refusal(503, "stopping", "the LRS is stopping", Retry_After="2", Connection="close"))
+        body = await self._read(scope, protocol)
+        if isinstance(body, Answer):
+            return _send(protocol, body)
+        if self._working >= QUEUE:
+            return _send(protocol, refusal(503, "busy", "too many requests are waiting", Retry_After="1"))
+        self._working += 1
+        try:
+            await self._answer(scope, protocol, body)
+        finally:
+            self._working -= 1
+
+    async def stop(self, seconds: float) -> bool:
+        """Take no more requests; return when those in flight are answered (True) or `seconds` are over (False)."""
+        self._stopping = True
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        while self._working or (self._reading and loop.time() < start + min(seconds, HALF_SENT_SECONDS)):
+            if loop.time() > start + seconds:
+                return False
+            await asyncio.sleep(0.01)
+        # What was handed to the server is not yet on the wire.
+        await asyncio.sleep(0.05)
+        return True
+
+    async def _read(self, scope: Any, protocol: Any) -> bytes | Answer:
+        self._reading += 1
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                async for chunk in protocol:
+                    size += len(chunk)
+                    if size <= self._body_max:
+                        chunks.append(chunk)
+                    else:
+                        chunks.clear()
+        except TimeoutError:
+            if size > self._body_max:
+                return self._too_large()
+            why = f"the body was not there after body_seconds = {self._body_seconds:g} seconds ({size} bytes were)"
+            return refusal(408, "body_too_slow", why, Connection="close")
+        except Exception as fault:
+            # The client went away, or its framing is broken: there is no one to tell, or nothing better to say.
+            _log.debug("a body could not be read: %s", fault)
+            return refusal(400, "bad_request", "the body could not be read", Connection="close")
+        finally:
+            self._reading -= 1
+        return self._too_large() if size > self._body_max else b"".join(chunks)
+
+    def _too_large(self) -> Answer:
+        return refusal(413, "too_large", f"the body is larger than the limit body_max of {self._body_max} bytes")
+
+    async def _answer(self, scope: Any, protocol: Any, body: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        def work() -> None:
+            try:
+                answer = self._call(scope, body)
+                if answer.rest is None:
+                    _send(protocol, answer)
+                else:
+                    self._stream(loop, protocol, answer, answer.rest)
+            except Exception:
+                _log.exception("an answer to %s %s could not be sent", scope.method, scope.path)
+            finally:
+                loop.call_soon_threadsafe(settle)
+
+        self._pool.submit(work)
+        await done
+
+    def _call(self, scope: Any, body: bytes) -> Answer:
+        try:
+            return call(self._app, environ(scope, body))
+        except Exception:
+            answer = refusal(500, "internal", "a fault of the LRS; the log holds it under this request id")
+            _log.exception("request %s: %s %s failed", dict(answer.headers)["X-Request-ID"], scope.method, scope.path)
+            return answer
+
+    def _stream(self, loop: asyncio.AbstractEventLoop, protocol: Any, answer: Answer, rest: Iterator[bytes]) -> None:
+        """Send a long answer piece by piece, in this thread: what the application iterates may belong to it."""
+        if not self._streams.acquire(blocking=False):
+            rest.close()  # type: ignore[attr-defined]
+            return _send(protocol, refusal(503, "busy", "too many long answers are under way", Retry_After="5"))
+        try:
+            transport = protocol.response_stream(answer.status, answer.headers)
+            piece = answer.body
+            while piece is not None:
+                asyncio.run_coroutine_threadsafe(_piece(transport, piece), loop).result(PIECE_SECONDS)
+                piece = next(rest, None)
+        finally:
+            self._streams.release()
+            rest.close()  # type: ignore[attr-defined]
+
+
+async def _piece(transport: Any, piece: bytes) -> None:
+    await transport.send_bytes(piece)
+
+
+def _send(protocol: Any, answer: Answer) -> None:
+    protocol.response_bytes(answer.status, answer.headers, answer.body)

@@ -1,0 +1,45 @@
+"""A child of the supervisor: it dies with its parent, leaves Ctrl-C to it, and knows its settings."""
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from lrs import log
+from lrs.config import Settings, load
+
+_PR_SET_PDEATHSIG = 1
+
+
+def begin(parent: int) -> Settings:
+    """Tie this process to `parent` (a process id), set up its log, and read the settings from the environment."""
+    die_with(parent)
+    # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    settings = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
+    log.set_up(settings.log_level, settings.log_json)
+    return settings
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when the process that started it ends, however it ends.
+
+    Where there is no such call (not Linux) a thread looks twice a second.
+    """
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    # The parent may have died before the call.
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

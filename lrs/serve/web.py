@@ -1,0 +1,98 @@
+"""The web process: Granian's embedded server on the supervisor's socket, in front of the adapter and the application."""
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from granian._granian import SocketHolder
+from granian.http import HTTP1Settings
+from granian.server.common import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from lrs.app import create_app
+from lrs.config import Settings
+from lrs.serve import child
+from lrs.serve.adapter import Adapter
+from lrs.serve.forwarded import Forwarded
+from lrs.serve.gateway import Wsgi
+from lrs.services import Services
+from lrs.store.open_store import open_store
+
+#: Connections that the kernel keeps waiting, and that the server holds open at the same time.
+BACKLOG, CONNECTIONS = 1_024, 4_096
+
+
+class OnSocket(Server):
+    """Granian's server on a socket that is listening already: it outlives this process, so that a restart refuses
+    no connection."""
+
+    def __init__(self, listening: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._listening = listening
+
+    def _init_shared_socket(self) -> None:
+        self._sfd = self._listening.fileno()
+        self._shd = SocketHolder(self._sfd, False, BACKLOG)
+
+
+async def serve(app: Wsgi, listening: socket.socket, settings: Settings, until: asyncio.Event,
+                ready: Callable[[], None] = lambda: None) -> bool:
+    """Serve `app` until the event is set, then answer what is in flight; False if `stop_seconds` were not enough."""
+    adapter = Adapter(app, threads=settings.request_threads, body_max=settings.limits.body_max, body_seconds=settings.body_seconds)
+    server = OnSocket(
+        listening, adapter, interface=Interfaces.RSGI, http=HTTPModes.http1, websockets=False, log_enabled=False,
+        backlog=BACKLOG, backpressure=CONNECTIONS, ssl_cert=settings.tls_certificate, ssl_key=settings.tls_key,
+        http1_settings=HTTP1Settings(header_read_timeout=settings.body_seconds * 1000),
+    )
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(until.wait())
+    await asyncio.sleep(0)
+    ready()
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        stopping.cancel()
+        serving.result()
+        raise RuntimeError("the HTTP server ended by itself")
+    answered = await adapter.stop(settings.stop_seconds)
+    server.stop()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(serving, 2)
+    return answered
+
+
+async def _until_told(app: Wsgi, listening: socket.socket, settings: Settings, ready: Callable[[], None]) -> bool:
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    return await serve(app, listening, settings, told, ready)
+
+
+def main(parent: int, listening_fd: int, ready_fd: int) -> None:
+    """Run the web process under `parent`; writes one byte to `ready_fd` when it serves."""
+    settings = child.begin(parent)
+    # Every connection is a file, and the usual soft limit is 1 024.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
+    store = open_store(settings.data)
+    app = Forwarded(create_app(Services(settings=settings, store=store)).wsgi_app, settings.trusted_proxies)
+
+    def ready() -> None:
+        with contextlib.suppress(OSError):
+            os.write(ready_fd, b"1")
+            os.close(ready_fd)
+
+    answered = asyncio.run(_until_told(app, socket.socket(fileno=listening_fd), settings, ready))
+    store.close()
+    # Threads that hang must not keep the process; what they had not acknowledged is not promised.
+    sys.stderr.flush()
+    os._exit(0 if answered else 1)
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:4]))

@@ -1,0 +1,28 @@
+"""The worker process beside the web process: the consumers in a loop, until told to stop."""
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+from lrs.serve import child
+from lrs.services import Services
+from lrs.store.open_store import open_store
+
+
+def main(parent: int) -> None:
+    """Run the consumers under `parent` until SIGTERM; what is under way is finished."""
+    from workers.run import run_forever
+
+    settings = child.begin(parent)
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    store = open_store(settings.data)
+    try:
+        run_forever(Services(settings=settings, store=store), told)
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
