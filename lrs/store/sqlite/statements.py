@@ -222,6 +222,10 @@ class SqliteStatements:
         with self._database.write() as db:
             return postings.do_todo(db, max_rows)
 
+    def data_version(self) -> int:
+        """Changes when another connection has committed to statements.db."""
+        return self._database.data_version()
+
     def checkpoint(self) -> None:
         """Move the WAL into the file, without waiting for readers."""
         self._database.checkpoint()
