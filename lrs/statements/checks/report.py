@@ -1,0 +1,60 @@
+"""Gathers what is wrong with one statement, each finding with its place."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from lrs.errors import Finding
+from lrs.statements.rules import section, sentence
+
+# A place is a chain of keys, its end first; a pointer is printed only for what is wrong.
+Where: TypeAlias = "tuple[Where, str | int] | None"
+Check = Callable[[Any, Where, "Report"], None]
+
+_SHOWN = 100
+_WORDS = {None: "null", True: "true", False: "false"}
+
+
+class Report:
+    """The findings of one statement, in the order of its text. `raw` is that text, where the caller has it."""
+
+    __slots__ = ("findings", "raw")
+
+    def __init__(self, raw: bytes | None = None) -> None:
+        self.findings: list[Finding] = []
+        self.raw = raw
+
+    def add(self, rule: str, where: Where, value: Any, **names: Any) -> None:
+        """Note a broken rule at a place; `names` fill the braces of its sentence."""
+        place, shown = pointer(where), found(value)
+        why = sentence(rule, place).format(**{"found": shown, **names})
+        self.findings.append(Finding(place, why, rule, section(rule), shown))
+
+
+def keys(where: Where) -> list[str | int]:
+    """The keys from the statement down to this place."""
+    way: list[str | int] = []
+    while where is not None:
+        where, key = where
+        way.append(key)
+    return way[::-1]
+
+
+def pointer(where: Where) -> str:
+    """The place as a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys(where))
+
+
+def found(value: Any) -> str:
+    """A value as a refusal shows it, at most 100 characters."""
+    if type(value) is str:
+        return value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+    if isinstance(value, dict):
+        return f"an object of {len(value)}"
+    if isinstance(value, list):
+        return f"an array of {len(value)}"
+    if isinstance(value, int) and value.bit_length() > 300:  # printing it would cost more than it tells
+        return f"an integer of {value.bit_length()} bits"
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    return str(value)[:_SHOWN]

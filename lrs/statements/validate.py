@@ -1,0 +1,145 @@
+"""Holds a statement to every rule of its version of xAPI and returns what it breaks."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from lrs.errors import Finding
+from lrs.statements.checks import shapes
+from lrs.statements.checks.activities import activity
+from lrs.statements.checks.actors import actor, agent, authority, group
+from lrs.statements.checks.attachments import attachments
+from lrs.statements.checks.context import activity_only, context, reference
+from lrs.statements.checks.report import Check, Report, Where
+from lrs.statements.checks.results import result
+
+REPORTED = 100  # bad statements of one batch that are listed; the rest is a number
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+
+
+class Parsed(Protocol):
+    """A statement as `lrs.statements.parse` gives it."""
+
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def value(self) -> dict[str, Any]: ...
+
+
+def findings(value: Any, version: str = "1.0.3", raw: bytes | None = None) -> list[Finding]:
+    """Every rule that the statement breaks, in the order of its text; none: it is valid.
+
+    `value` is the parsed JSON, of whatever type. `raw` is its text: with it scores are compared digit by digit,
+    without it as floats. `version` is the request's; raises ValueError for one whose rules we do not have.
+    """
+    check = _VERSIONS.get(version.rpartition(".")[0] if version.count(".") > 1 else version)
+    if check is None:
+        raise ValueError(f"no rules for version {version}")
+    report = Report(raw)
+    check(value, None, report)
+    return report.findings
+
+
+def batch_findings(received: Sequence[Parsed], version: str = "1.0.3") -> tuple[list[Finding], int]:
+    """The findings of the first 100 bad statements, each with its index, and how many statements are bad.
+
+    An id that stands twice in the batch is a finding at its second place (xAPI 1.0.3 Communication 2.1.2).
+    """
+    listed: list[Finding] = []
+    bad = 0
+    first: dict[str, int] = {}
+    for index, item in enumerate(received):
+        broken = findings(item.value, version, item.raw)
+        name = item.value.get("id") if isinstance(item.value, dict) else None
+        if isinstance(name, str) and first.setdefault(name.lower(), index) != index:
+            report = Report()
+            report.add("batch.id_twice", (None, "id"), name, first=first[name.lower()], index=index)
+            broken += report.findings
+        if broken:
+            bad += 1
+            if bad <= REPORTED:
+                listed += [replace(finding, index=index) for finding in broken]
+    return listed, bad
+
+
+def _statement(value: Any, where: Where, report: Report) -> None:
+    if shapes.properties(value, where, report, _STATEMENT):
+        _whole(value, where, report)
+
+
+def _sub_statement(value: Any, where: Where, report: Report) -> None:
+    if shapes.properties(value, where, report, _SUB_STATEMENT):
+        _whole(value, where, report)
+
+
+def _whole(value: dict[str, Any], where: Where, report: Report) -> None:
+    """What takes more than one property to see."""
+    if not ("actor" in value and "verb" in value and "object" in value):
+        for key in ("actor", "verb", "object"):
+            if key not in value:
+                report.add("statement.required", where, value, missing=key)
+    target, verb, around = value.get("object"), value.get("verb"), value.get("context")
+    kind = target.get("objectType", "Activity") if type(target) is dict else None
+    if type(around) is dict and kind in _OTHER_OBJECTS:
+        activity_only(around, (where, "context"), report)
+    if type(verb) is dict and verb.get("id") == VOIDED and kind is not None and kind != "StatementRef":
+        report.add("statement.void", (where, "object"), target)
+
+
+def _verb(value: Any, where: Where, report: Report) -> None:
+    if shapes.properties(value, where, report, _VERB) and "id" not in value:
+        report.add("verb.id", where, value)
+
+
+def _object(value: Any, where: Where, report: Report) -> None:
+    kind = value.get("objectType", "Activity") if type(value) is dict else "Activity"
+    check = _OBJECTS.get(kind) if type(kind) is str else activity
+    if check is None:
+        report.add("object_type", (where, "objectType"), kind, allowed="\"Activity\"")
+    else:
+        check(value, where, report)
+
+
+def _sub_object(value: Any, where: Where, report: Report) -> None:
+    if type(value) is dict and value.get("objectType") == "SubStatement":
+        report.add("substatement.nested", where, value)
+    else:
+        _object(value, where, report)
+
+
+def _forbidden(key: str) -> Check:
+    def check(value: Any, where: Where, report: Report) -> None:
+        report.add("substatement.forbidden", where, value, key=key)
+
+    return check
+
+
+_VERB: shapes.Table = {"id": shapes.iri, "display": shapes.language_map}
+_OBJECTS: dict[str, Check] = {
+    "Activity": activity, "Agent": agent, "Group": group, "StatementRef": reference, "SubStatement": _sub_statement,
+}
+_OTHER_OBJECTS = ("Agent", "Group", "StatementRef", "SubStatement")
+_COMMON: dict[str, Check] = {
+    "actor": actor,
+    "verb": _verb,
+    "result": result,
+    "context": context,
+    "timestamp": shapes.timestamp,
+    "attachments": attachments,
+}
+_STATEMENT: shapes.Table = {
+    **_COMMON,
+    "object": _object,
+    "id": shapes.uuid,
+    "stored": shapes.timestamp,
+    "authority": authority,
+    "version": shapes.version,
+}
+_SUB_STATEMENT: shapes.Table = {
+    **_COMMON,
+    "object": _sub_object,
+    "objectType": shapes.exactly("SubStatement"),
+    **{key: _forbidden(key) for key in ("id", "stored", "version", "authority")},
+}
+_VERSIONS: dict[str, Check] = {"1.0": _statement}
