@@ -41,18 +41,20 @@ def rebind(
     into = target or CourseState()
     held = needs_person(from_subject)
     windows = list(into.windows)
+    known = {w.n for w in windows}
     numbers: dict[int, int] = {}
     revoked: list[tuple[Window, Outcome]] = []
     for window in source.windows:
         moved = _unsent(window) if held else window
-        there = nearest(windows, window.anchor, course) if not course.attempts else _same_registration(windows, window)
+        # Only the target's own: two windows of the source are two achievements, and stay two.
+        there = nearest([w for w in windows if w.n in known], window.anchor, course, window.registration)
         if there is None:
             numbers[window.n] = max((w.n for w in windows), default=0) + 1
             windows.append(replace(moved, n=numbers[window.n]))
             continue
         numbers[window.n] = there.n
         stays, goes = _ranked(there, moved)
-        windows[windows.index(there)] = replace(stays, n=there.n)
+        windows[windows.index(there)] = replace(stays, n=there.n, registration=there.registration or moved.registration)
         if goes.revision and not goes.revoked and goes.id != stays.id:
             revoked.append((goes, _last_said(source if goes is moved else into, goes, course)))
     evidence = {**source.evidence, **into.evidence}
@@ -74,10 +76,6 @@ def rebind(
 
 def _unsent(window: Window) -> Window:
     return replace(window, revision=0, status="", score_scaled=None, score_raw=None, revoked=False)
-
-
-def _same_registration(windows: list[Window], window: Window) -> Window | None:
-    return next((w for w in windows if w.registration == window.registration), None)
 
 
 def _ranked(there: Window, moved: Window) -> tuple[Window, Window]:

@@ -1,7 +1,7 @@
 """Which window each piece of evidence belongs to, and which evidence still stands."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID, uuid5
 
@@ -25,7 +25,7 @@ def place(state: CourseState, course: Course) -> CourseState:
     for e in waiting:
         if e.activity in course.all_of or e.status in NEUTRAL:
             continue
-        window = _nearest(windows, e.at, course, e.registration)
+        window = nearest(windows, e.at, course, e.registration)
         if window is None:
             window = _open(windows, e, course)
         elif course.attempts and e.registration and not window.registration:
@@ -52,19 +52,20 @@ def achievement_id(course_id: str, opening: Evidence) -> str:
     return str(uuid5(ACHIEVEMENTS, f"{course_id}\n{opening.statement_id or opening.seq}"))
 
 
-def nearest(windows: Iterable[Window], at: int, course: Course) -> Window | None:
-    """The window whose opening is nearest to this time (µs) within the course's repeat_after_days, the earlier on a
-    tie; None if there is none."""
+def nearest(windows: list[Window], at: int, course: Course, registration: str = "") -> Window | None:
+    """The window that evidence of this time (µs) belongs to; None if it opens its own.
+
+    The one whose opening is nearest within the course's repeat_after_days, the earlier on a tie. With attempts per
+    registration that of the same registration at any time, else the nearest that no registration has claimed.
+    """
+    if course.attempts and registration:
+        own = [w for w in windows if w.registration == registration]
+        if own:
+            return own[0]
+        windows = [w for w in windows if not w.registration]
     reach = course.repeat_after_days * _DAY_US
     near = [w for w in windows if abs(w.anchor - at) <= reach]
     return min(near, key=lambda w: (abs(w.anchor - at), w.anchor, w.n), default=None)
-
-
-def _nearest(windows: list[Window], at: int, course: Course, registration: str) -> Window | None:
-    if course.attempts and registration:
-        own = [w for w in windows if w.registration == registration]
-        return own[0] if own else nearest([w for w in windows if not w.registration], at, course)
-    return nearest(windows, at, course)
 
 
 def _open(windows: list[Window], e: Evidence, course: Course) -> Window:
@@ -82,7 +83,7 @@ def _open(windows: list[Window], e: Evidence, course: Course) -> Window:
 def _place_near(waiting: list[Evidence], placed: dict[int, int], windows: list[Window], course: Course) -> None:
     for e in waiting:
         if e.seq not in placed:
-            window = _nearest(windows, e.at, course, e.registration)
+            window = nearest(windows, e.at, course, e.registration)
             if window is not None:
                 placed[e.seq] = window.n
 
@@ -103,7 +104,7 @@ def _place_parts(evidence: Mapping[int, Evidence], placed: dict[int, int], windo
     whole = whole_of(sorted(pool, key=lambda e: (e.at, e.seq)), course.all_of)
     if whole is None:
         return
-    window = _nearest(windows, whole.at, course, "") or _open(windows, whole, course)
+    window = nearest(windows, whole.at, course, "") or _open(windows, whole, course)
     for e in pool:
         placed[e.seq] = window.n
 
