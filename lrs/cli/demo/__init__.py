@@ -1,0 +1,32 @@
+"""`lrs demo`: the main job, end to end, with a believable company and real processes."""
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from lrs.cli.demo.checks import LEGS
+from lrs.config import BadSetting, Settings
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Exit after the story instead of serving until Ctrl-C.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the LRS; 0 (default) takes a free one.")
+@click.pass_obj
+def command(settings: Settings, once: bool, port: int) -> None:
+    """Watch the main job: statements arrive, are read, and come out as completions.
+
+    Starts an LRS and two vendors' sandboxes (BambooHR, HubSpot) as processes, sends the traffic of eight providers
+    over HTTP, and reads every result back: both sandboxes, the feed, the export. Exit code 1 if one is not as it
+    must be.
+    """
+    from lrs.cli.demo.story import tell
+
+    broken = os.environ.get("LRS_DEMO_BREAK", "")
+    if broken and broken not in LEGS:
+        raise BadSetting(f'LRS_DEMO_BREAK is one of {", ".join(LEGS)}, not "{broken}"')
+    folder = Path(tempfile.mkdtemp(prefix="concord-demo-"))
+    sys.exit(tell(folder, port=port, once=once, broken=broken))

@@ -1,0 +1,137 @@
+"""The story of `lrs demo`: set up the company, send the traffic, wait until it is quiet, show and check what came out."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from lrs.cli.demo import checks, company
+from lrs.cli.demo.company import Company
+from lrs.cli.demo.processes import DidNotStart, Processes
+from lrs.cli.demo.traffic import Sent, traffic
+
+QUIET_SECONDS = 25.0
+
+
+def tell(folder: Path, *, port: int, once: bool, broken: str) -> int:
+    """Run the story in `folder`; returns the exit code: 0 if every leg came out as it must, else 1."""
+    began = time.monotonic()
+    try:
+        with Processes(folder) as processes:
+            chapter("1. A company", "an LRS, an HRIS (BambooHR's twin), a CRM (HubSpot's twin), five people, six courses")
+            acme = company.found(folder, processes, port, broken)
+            click.echo(f"   LRS {acme.url}   HRIS {acme.hris_url}   CRM {acme.crm_url}   data {acme.data}")
+
+            chapter("2. Statements arrive", "over HTTP, from eight providers, each in its own words")
+            sent = list(traffic(uuid.uuid4().hex, datetime.now(UTC)))
+            arrive(acme, sent)
+            chapter("   … and the LMS reports by webhook", "the forklift course once more: the third source of one completion")
+            checks_so_far = [hook(acme, broken)]
+
+            chapter("3. How they were read", "each verb in one canonical vocabulary; what is not a course does not complete anything")
+            readings(acme, sent)
+            settle(acme, expected_parked=1)
+            chapter("4. Somebody nobody knew", "a completion waits until the directory learns who it is")
+            company.learn_grace(acme)
+            settle(acme, expected_parked=0)
+
+            chapter("5. What came out", "read back from the HRIS, the CRM, the feed and the export")
+            checks_so_far += [check(acme, broken) for check in (checks.hris, checks.crm, checks.feed, checks.export)]
+            for check in checks_so_far:
+                click.secho(f"   {'✓' if check.ok else '✗'} {check.leg:<7} {check.told}", fg="green" if check.ok else "red")
+                for line in check.lines:
+                    click.echo(f"             {line}")
+            failed = [check.leg for check in checks_so_far if not check.ok]
+            deliveries(acme)
+            click.echo(f"\n   {time.monotonic() - began:.0f} s. " + (
+                "Everything came out as it must." if not failed else f"BROKEN: {', '.join(failed)}"))
+            if not once and not failed:
+                click.echo(f"\n   Look around (Ctrl-C ends it):\n     feed     curl -u '{acme.reader[0]}:{acme.reader[1]}' '{acme.url}/feeds/completions'\n"
+                           f"     API      {acme.url}/api/v1/docs\n     status   lrs --data {acme.data} status\n     files    {folder}")
+                try:
+                    processes.wait("lrs")
+                except KeyboardInterrupt:
+                    click.echo("   stopping")
+    except DidNotStart as error:
+        click.echo(str(error), err=True)
+        return 1
+    return 1 if failed else 0
+
+
+def chapter(title: str, subtitle: str) -> None:
+    """A heading of the story."""
+    click.secho(f"\n{title}", bold=True, nl=False)
+    click.echo(f"  {subtitle}")
+
+
+def arrive(acme: Company, sent: list[Sent]) -> None:
+    """POST every statement by its provider's credential and print the answers by provider."""
+    answers: Counter[tuple[str, int]] = Counter()
+    with httpx.Client(base_url=acme.url, timeout=20) as client:
+        for one in sent:
+            answer = client.post("/xapi/statements", json=one.statement, auth=acme.providers[one.provider],
+                                 headers={"X-Experience-API-Version": "1.0.3"})
+            answers[one.provider, answer.status_code] += 1
+            if answer.status_code != 200:
+                click.secho(f"   {one.provider}: {answer.status_code} {answer.text[:300]}", fg="red")
+    for (provider, status), count in answers.items():
+        click.echo(f"   {provider:<14} {count} answered {status}")
+
+
+def hook(acme: Company, broken: str) -> checks.Check:
+    """The LMS's webhook, sent twice: the second is the same statement."""
+    payload = {"event": "learning.completed", "id": "lms-evt-1", "user": {"externalId": "00101", "email": "ada.ek@acme.example"},
+               "course": {"id": "forklift-01", "title": "Forklift safety"}, "result": {"status": "completed"},
+               "timestamp": datetime.now(UTC).isoformat()}
+    key, secret = acme.providers["acme-lms"]
+    answers = [httpx.post(f"{acme.url}/hooks/lms/{key}", json=payload, auth=(key, "wrong" if broken == "hook" else secret), timeout=20)
+               for _ in range(2)]
+    ok = [a.status_code for a in answers] == [200, 200] and [a.json()["repeated"] for a in answers] == [False, True]
+    return checks.Check("hook", ok, "the LMS's completion was taken, its repeat recognised" if ok else
+                        f"the LMS's webhook was answered {answers[0].status_code}: {answers[0].text[:200]}")
+
+
+def readings(acme: Company, sent: list[Sent]) -> None:
+    """Print how each kind of statement was read and what it led to, by `lrs verbs explain`."""
+    seen: set[str] = set()
+    for one in sent:
+        if one.shows in seen:
+            continue
+        seen.add(one.shows)
+        told = acme.lrs("verbs", "explain", "--provider", one.provider, "--json", "-", stdin=json.dumps(one.statement))
+        read: dict[str, Any] = json.loads(told)
+        verb = one.statement["verb"]["id"].rsplit("/", 1)[-1]
+        click.echo(f"   {one.provider:<13} {verb:<11} → {read['verb']:<10} {one.shows}")
+        if read.get("why"):
+            click.echo(f"   {'':<39} {read['why']}")
+
+
+def settle(acme: Company, expected_parked: int) -> None:
+    """Wait until everything is routed and every delivery has been tried (by `lrs status`), at most 25 s."""
+    until = time.monotonic() + QUIET_SECONDS
+    while time.monotonic() < until:
+        status = json.loads(acme.lrs("status", "--json"))
+        if status["behind"] == 0 and status["parked"] == expected_parked and status["pending"] == 0 and status["leased"] == 0:
+            return
+        time.sleep(0.2)
+
+
+def deliveries(acme: Company) -> None:
+    """What was delivered and what waits, in one line."""
+    status = json.loads(acme.lrs("status", "--json"))
+    words = {name: status[name] for name in ("delivered", "waiting", "dead", "parked", "unmapped") if name in status}
+    click.echo("\n   deliveries: " + ", ".join(f"{count} {name}" for name, count in words.items()))
+
+
+def run(arguments: list[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `lrs <arguments>` in a process of its own."""
+    return subprocess.run([sys.executable, "-c", company.LRS, *arguments], input=stdin, capture_output=True, text=True, timeout=120)
