@@ -1,84 +1,92 @@
-"""work.db as one object: cursors, achievements, feed, deliveries and targets; consumers advance in one write."""
+"""work.db as one object: cursors, achievements and feed here; deliveries and targets beside it."""
 from __future__ import annotations
 
-import sqlite3
+import time
+from collections.abc import Sequence
 
-from lrs.store.protocols.work import Advanced, Cursor, Output, Published
-from lrs.store.sqlite import achievements, deliveries, feed, targets
-from lrs.store.sqlite.achievements import SqliteAchievements
+from lrs.store.protocols.work import Cursor, FeedRow, Output, StateRow
+from lrs.store.sqlite import deliveries, targets
 from lrs.store.sqlite.database import Database
-from lrs.store.sqlite.deliveries import SqliteDeliveries
-from lrs.store.sqlite.feed import SqliteFeed
-from lrs.store.sqlite.targets import SqliteTargets
+from lrs.store.sqlite.deliveries import Deliveries
+from lrs.store.sqlite.targets import Targets
 
 SCRIPTS = (
-    "CREATE TABLE cursors (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL, change INTEGER NOT NULL) WITHOUT ROWID;",
+    """CREATE TABLE cursors (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL, change INTEGER NOT NULL) WITHOUT ROWID;
+       CREATE TABLE states (subject TEXT NOT NULL, course TEXT NOT NULL, body BLOB NOT NULL, held INTEGER NOT NULL, PRIMARY KEY (subject, course)) WITHOUT ROWID;
+       CREATE INDEX states_held ON states (held) WHERE held = 1;
+       CREATE INDEX states_course ON states (course);
+       CREATE TABLE feed (n INTEGER PRIMARY KEY, event_id TEXT NOT NULL, revision INTEGER NOT NULL, event TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (event_id, revision))""",
 )
 
 
-class SqliteWork(SqliteAchievements, SqliteFeed, SqliteDeliveries, SqliteTargets):
-    """All protocols of the worker's file on SQLite."""
+class SqliteWork(Deliveries, Targets):
+    """`lrs.store.protocols.work.Work` on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def migrate(self) -> None:
         """Create the tables where they are missing."""
-        for name, scripts in (
-            ("work", SCRIPTS),
-            ("feed", feed.SCRIPTS),
-            ("targets", targets.SCRIPTS),
-            ("achievements", achievements.SCRIPTS),
-            ("deliveries", deliveries.SCRIPTS),
-        ):
-            self._database.migrate(name, scripts)
+        self._database.migrate("work", SCRIPTS)
+        self._database.migrate("deliveries", deliveries.SCRIPTS)
+        self._database.migrate("targets", targets.SCRIPTS)
 
     def cursor(self, consumer: str) -> Cursor:
-        """Where this consumer stands; zeros if it never ran."""
+        """Where the consumer stands."""
         with self._database.read() as db:
-            return _cursor(db, consumer)
+            row = db.execute("SELECT seq, change FROM cursors WHERE consumer = ?", (consumer,)).fetchone()
+        return Cursor(*row) if row else Cursor()
 
-    def advance(self, consumer: str, expected: Cursor, new: Cursor, output: Output, now_us: int) -> Advanced:
-        """Write output and cursor in one transaction, if the cursor still is `expected`."""
+    def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
+        """Output and cursor in one write; False if the cursor is not `was` any more."""
+        created = time.time_ns() // 1000
         with self._database.write() as db:
-            if _cursor(db, consumer) != expected:
-                return Advanced(False)
-            for subject in output.forgotten:
-                achievements.forget(db, subject)
-            for write in output.states:
-                achievements.write_state(db, write)
-            for publication in output.held:
-                achievements.hold(db, publication)
-            cancelled = deliveries.cancel_parked(db, output.cancelled, now_us)
-            published, made = 0, 0
-            receivers = _receivers(db)
-            for each in output.publications:
-                if not feed.publish(db, each.publication):
-                    continue
-                published += 1
-                for name in _owed(receivers, each):
-                    created, ended = deliveries.create(db, each.publication, name, now_us)
-                    made, cancelled = made + created, cancelled + ended
-            deliveries.release_parked(db, "subject", output.released_subjects, now_us)
-            deliveries.release_parked(db, "course", output.released_courses, now_us)
-            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (consumer, new.seq, new.change))
-        return Advanced(True, published, made, cancelled)
+            row = db.execute("SELECT seq, change FROM cursors WHERE consumer = ?", (consumer,)).fetchone()
+            if (Cursor(*row) if row else Cursor()) != was:
+                return False
+            for state in output.states:
+                if state.body is None:
+                    db.execute("DELETE FROM states WHERE subject = ? AND course = ?", (state.subject, state.course))
+                else:
+                    db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", (state.subject, state.course, state.body, state.held))
+            for event_id in output.cancelled:
+                deliveries.cancel_unsent(db, event_id)
+            (n,) = db.execute("SELECT coalesce(max(n), 0) FROM feed").fetchone()
+            for place, row in enumerate(output.published, n + 1):
+                db.execute("INSERT INTO feed VALUES (?, ?, ?, ?, ?)", (place, row.event_id, row.revision, row.event, row.body))
+            for index, target in output.owed:
+                deliveries.owe(db, target, output.published[index], created)
+            db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (consumer, now.seq, now.change))
+            return True
+
+    def states(self, subjects: Sequence[str]) -> list[StateRow]:
+        """Everything known of these subjects."""
+        with self._database.read() as db:
+            return [StateRow(subject, course, bytes(body), bool(held)) for wanted in dict.fromkeys(subjects)
+                    for subject, course, body, held in db.execute("SELECT * FROM states WHERE subject = ? ORDER BY course", (wanted,))]
+
+    def states_of_course(self, course: str, after: str, n: int) -> list[StateRow]:
+        """What is known of subjects after `after` in this course, by subject."""
+        with self._database.read() as db:
+            return [StateRow(s, c, bytes(body), bool(held)) for s, c, body, held in db.execute(
+                "SELECT * FROM states WHERE course = ? AND subject > ? ORDER BY subject LIMIT ?", (course, after, n))]
+
+    def held(self, limit: int = 100) -> list[StateRow]:
+        """States with an achievement that waits for a person."""
+        with self._database.read() as db:
+            return [StateRow(s, c, bytes(body), True) for s, c, body, _ in
+                    db.execute("SELECT * FROM states WHERE held = 1 ORDER BY subject, course LIMIT ?", (limit,))]
+
+    def count_held(self) -> int:
+        """How many there are."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT count(*) FROM states WHERE held = 1").fetchone()[0])
+
+    def feed(self, after: int, limit: int) -> list[FeedRow]:
+        """At most `limit` rows with n > after, oldest first."""
+        with self._database.read() as db:
+            return [FeedRow(n, bytes(body)) for n, body in db.execute("SELECT n, body FROM feed WHERE n > ? ORDER BY n LIMIT ?", (after, limit))]
 
     def data_version(self) -> int:
-        """A number that changes when another connection has committed to this file."""
+        """Changes when another connection has committed to work.db."""
         return self._database.data_version()
-
-
-def _cursor(db: sqlite3.Connection, consumer: str) -> Cursor:
-    row = db.execute("SELECT seq, change FROM cursors WHERE consumer = ?", (consumer,)).fetchone()
-    return Cursor(*row) if row else Cursor()
-
-
-def _receivers(db: sqlite3.Connection) -> dict[str, str]:
-    """The provider each receiver sends statements as ('' for none), by name."""
-    rows = db.execute("SELECT name, coalesce(json_extract(settings, '$.source'), '') FROM targets WHERE state != 'disabled' ORDER BY name")
-    return dict(rows.fetchall())
-
-
-def _owed(receivers: dict[str, str], published: Published) -> list[str]:
-    return [name for name, source in receivers.items() if not source or set(published.sources) != {source}]
