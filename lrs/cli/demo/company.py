@@ -7,10 +7,9 @@ from pathlib import Path
 
 from lrs.auth import credentials
 from lrs.cli.demo.processes import Processes, free_port
-from lrs.config import load
 from lrs.directory import csv
 from lrs.store.open_store import Store, open_store
-from workers.connectors.base import Target
+from lrs.store.protocols.targets import StoredTarget
 
 LRS = "from lrs.cli.main import main; main()"
 PROVIDERS = ("forklift-sim", "moodle", "cmi5-lms", "storyline", "adapt", "scorm-player", "h5p", "simulator-lab", "acme-lms")
@@ -45,18 +44,16 @@ def found(folder: Path, processes: Processes, port: int, broken: str) -> Company
                     {"LRS_PUBLIC_URL": url})
     store = open_store(data)
     for target in (
-        Target("hris", "bamboohr", {"url": hris_url, "api_key": "wrong" if broken == "hris" else HRIS_KEY,
+        StoredTarget("hris", "bamboohr", {"url": hris_url, "api_key": "wrong" if broken == "hris" else HRIS_KEY,
                                     "training_type": 18, "allow_private": True}),
-        Target("crm", "hubspot", {"url": crm_url, "token": "wrong" if broken == "crm" else CRM_TOKEN, "allow_private": True}),
+        StoredTarget("crm", "hubspot", {"url": crm_url, "token": "wrong" if broken == "crm" else CRM_TOKEN, "allow_private": True}),
     ):
         store.work.add_target(target)
     for name, read, put in (("courses.csv", csv.courses, store.directory.put_courses), ("people.csv", csv.people, store.directory.put_people)):
         text = files("lrs.cli.demo").joinpath(name).read_text().replace("{public_url}", url)
         put([row for _, row in read(text.splitlines(keepends=True))[0]])  # type: ignore[operator]
     made = {name: credentials.create(store.credentials, name=name, public_url=url, key=f"demo-{name}") for name in PROVIDERS}
-    scopes = ["all/read"] if broken == "feed" else ["feeds/read", "all/read"]
-    if broken == "feed":
-        scopes = ["statements/read"]
+    scopes = ["statements/read"] if broken == "feed" else ["feeds/read", "all/read"]
     reader = credentials.create(store.credentials, name="Analyst", public_url=url, scopes=scopes, key="demo-analyst")
     return Company(folder, data, url, hris_url, crm_url, store, ("demo-analyst", reader.secret),
                    {name: (one.credential.key, one.secret) for name, one in made.items()})
@@ -66,7 +63,3 @@ def learn_grace(acme: Company) -> None:
     """The directory learns who the unknown account is."""
     acme.store.directory.put_people([row for _, row in csv.people(GRACE.splitlines(keepends=True))[0]])
 
-
-def settings(acme: Company):  # type: ignore[no-untyped-def]
-    """The settings of the demo's LRS."""
-    return load({"LRS_DATA": str(acme.data), "LRS_PUBLIC_URL": acme.url}, Path("/nonexistent"))

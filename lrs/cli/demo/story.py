@@ -1,15 +1,11 @@
 """The story of `lrs demo`: set up the company, send the traffic, wait until it is quiet, show and check what came out."""
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 import uuid
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx
@@ -18,6 +14,9 @@ from lrs.cli.demo import checks, company
 from lrs.cli.demo.company import Company
 from lrs.cli.demo.processes import DidNotStart, Processes
 from lrs.cli.demo.traffic import Sent, traffic
+from lrs.completions.catalogue import Catalogue
+from lrs.completions.judge import judge
+from verbs.read import read
 
 QUIET_SECONDS = 25.0
 
@@ -101,37 +100,37 @@ def hook(acme: Company, broken: str) -> checks.Check:
 
 
 def readings(acme: Company, sent: list[Sent]) -> None:
-    """Print how each kind of statement was read and what it led to, by `lrs verbs explain`."""
+    """Print how each kind of statement was read, and what it led to or why it led to nothing."""
+    catalogue = Catalogue(acme.store.directory.courses())
     seen: set[str] = set()
+    now = time.time_ns() // 1000
     for one in sent:
         if one.shows in seen:
             continue
         seen.add(one.shows)
-        told = acme.lrs("verbs", "explain", "--provider", one.provider, "--json", "-", stdin=json.dumps(one.statement))
-        read: dict[str, Any] = json.loads(told)
+        reading = read(one.statement, one.provider)
+        judgement = judge(one.statement, reading, seq=now, stored_us=now, provider=one.provider, catalogue=catalogue, now_us=now)
         verb = one.statement["verb"]["id"].rsplit("/", 1)[-1]
-        click.echo(f"   {one.provider:<13} {verb:<11} → {read['verb']:<10} {one.shows}")
-        if read.get("why"):
-            click.echo(f"   {'':<39} {read['why']}")
+        click.echo(f"   {one.provider:<13} {verb:<11} → ", nl=False)
+        click.secho(f"{reading.verb:<11}", fg="green" if judgement.evidence else "yellow", nl=False)
+        click.echo(f"{one.shows}\n{'':<44} {judgement.why}")
 
 
 def settle(acme: Company, expected_parked: int) -> None:
-    """Wait until everything is routed and every delivery has been tried (by `lrs status`), at most 25 s."""
+    """Wait until everything is routed and every delivery was tried, at most 25 s."""
     until = time.monotonic() + QUIET_SECONDS
+    work = acme.store.work
     while time.monotonic() < until:
-        status = json.loads(acme.lrs("status", "--json"))
-        if status["behind"] == 0 and status["parked"] == expected_parked and status["pending"] == 0 and status["leased"] == 0:
+        counts, cursor = work.counts(), work.cursor("route")
+        quiet = not acme.store.statements.follow(cursor.seq, 1) and not acme.store.directory.changes(cursor.change, 1)
+        if quiet and counts.parked_subjects == expected_parked and not (
+                counts.deliveries.get("pending", 0) + counts.deliveries.get("leased", 0)):
             return
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def deliveries(acme: Company) -> None:
     """What was delivered and what waits, in one line."""
-    status = json.loads(acme.lrs("status", "--json"))
-    words = {name: status[name] for name in ("delivered", "waiting", "dead", "parked", "unmapped") if name in status}
-    click.echo("\n   deliveries: " + ", ".join(f"{count} {name}" for name, count in words.items()))
-
-
-def run(arguments: list[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `lrs <arguments>` in a process of its own."""
-    return subprocess.run([sys.executable, "-c", company.LRS, *arguments], input=stdin, capture_output=True, text=True, timeout=120)
+    counts = acme.store.work.counts()
+    click.echo("\n   deliveries: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.deliveries.items())) +
+               f"; {counts.parked_subjects} people waited for")
