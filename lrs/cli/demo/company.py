@@ -9,7 +9,7 @@ from lrs.auth import credentials
 from lrs.cli.demo.processes import Processes, free_port
 from lrs.directory import csv
 from lrs.store.open_store import Store, open_store
-from lrs.store.protocols.targets import StoredTarget
+from lrs.store.protocols.work import TargetRow
 
 LRS = "from lrs.cli.main import main; main()"
 PROVIDERS = ("forklift-sim", "moodle", "cmi5-lms", "storyline", "adapt", "scorm-player", "h5p", "simulator-lab", "acme-lms")
@@ -44,9 +44,9 @@ def found(folder: Path, processes: Processes, port: int, broken: str) -> Company
                     {"LRS_PUBLIC_URL": url})
     store = open_store(data)
     for target in (
-        StoredTarget("hris", "bamboohr", {"url": hris_url, "api_key": "wrong" if broken == "hris" else HRIS_KEY,
+        TargetRow("hris", "bamboohr", {"url": hris_url, "api_key": "wrong" if broken == "hris" else HRIS_KEY,
                                     "training_type": 18, "allow_private": True}),
-        StoredTarget("crm", "hubspot", {"url": crm_url, "token": "wrong" if broken == "crm" else CRM_TOKEN, "allow_private": True}),
+        TargetRow("crm", "hubspot", {"url": crm_url, "token": "wrong" if broken == "crm" else CRM_TOKEN, "allow_private": True}),
     ):
         store.work.add_target(target)
     for name, read, put in (("courses.csv", csv.courses, store.directory.put_courses), ("people.csv", csv.people, store.directory.put_people)):

@@ -54,7 +54,8 @@ def tell(folder: Path, *, port: int, once: bool, broken: str) -> int:
             click.echo(f"\n   {time.monotonic() - began:.0f} s. " + (
                 "Everything came out as it must." if not failed else f"BROKEN: {', '.join(failed)}"))
             if not once and not failed:
-                click.echo(f"\n   Look around (Ctrl-C ends it):\n     feed     curl -u '{acme.reader[0]}:{acme.reader[1]}' '{acme.url}/feeds/completions'\n"
+                click.echo("\n   Look around (Ctrl-C ends it):\n"
+                           f"     feed     curl -u '{acme.reader[0]}:{acme.reader[1]}' '{acme.url}/feeds/completions'\n"
                            f"     API      {acme.url}/api/v1/docs\n     status   lrs --data {acme.data} status\n     files    {folder}")
                 try:
                     processes.wait("lrs")
@@ -121,16 +122,14 @@ def settle(acme: Company, expected_parked: int) -> None:
     until = time.monotonic() + QUIET_SECONDS
     work = acme.store.work
     while time.monotonic() < until:
-        counts, cursor = work.counts(), work.cursor("route")
+        states, cursor = work.count_by_state(), work.cursor("route")
         quiet = not acme.store.statements.follow(cursor.seq, 1) and not acme.store.directory.changes(cursor.change, 1)
-        if quiet and counts.parked_subjects == expected_parked and not (
-                counts.deliveries.get("pending", 0) + counts.deliveries.get("leased", 0)):
+        if quiet and work.count_held() == expected_parked and not states.get("pending", 0) + states.get("leased", 0):
             return
         time.sleep(0.1)
 
 
 def deliveries(acme: Company) -> None:
     """What was delivered and what waits, in one line."""
-    counts = acme.store.work.counts()
-    click.echo("\n   deliveries: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.deliveries.items())) +
-               f"; {counts.parked_subjects} people waited for")
+    states = acme.store.work.count_by_state()
+    click.echo("\n   deliveries: " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
