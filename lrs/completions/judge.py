@@ -85,7 +85,7 @@ def judge(
         return replace(silent, identifiers=said.learner, flags=flags)
     status, rule = said.status()
     if status in HELD and said.speaking_roles(status):
-        return Judgement((), said.learner, status, rule, f"{HELD[status]} (rule {rule}).", flags)
+        return Judgement((), said.learner, status, rule, _sentence(HELD[status], rule), flags)
     base = _evidence(statement, reading, seq, at, status, provider, source or provider, voided)
     pairs: list[tuple[str, Evidence]] = []
     if said.passes_cmi5():
@@ -152,7 +152,7 @@ class _Said:
             (reading.kind == "never", *self._never()),
         ):
             if holds:
-                return Judgement(rule=rule, why=f"{why[0].upper()}{why[1:]} (rule {rule}).") if rule else None
+                return Judgement(rule=rule, why=_sentence(why, rule)) if rule else None
         return self._class_silence()
 
     def _never(self) -> tuple[str, str]:
@@ -170,13 +170,13 @@ class _Said:
             (reading.verb == "session" and not (self.scorm and reading.kind == "yes"), "7", "the end of a session is no outcome"),
             (reading.verb == "session" and not reading.outcome, "7", "the session ended without an outcome"),
             (self._failed_says_nothing(), "13a", "this provider says failed at every grade below passing: recorded, no verdict"),
-            (reading.kind == "opt_in" and reading.verb != "attempted" and not opted, "20", "this verb counts only after it is switched on"),
+            (reading.kind == "opt_in" and reading.verb != "attempted" and not opted, "8", "this verb counts only after it is switched on"),
             (reading.kind == "no" and reading.verb == "satisfied", "6", "a block is satisfied, not the course"),
             (reading.kind == "no" and reading.verb == "completed", "11", "from this sender the verb does not mean that it is complete"),
             (reading.kind == "no" and reading.verb not in ("scored", "attempted", "failed"), "1", "this verb does not complete anything"),
         ):  # fmt: skip
             if holds:
-                return Judgement(rule=rule, why=f"{why[0].upper()}{why[1:]} (rule {rule}).")
+                return Judgement(rule=rule, why=_sentence(why, rule))
         return None
 
     def _failed_says_nothing(self) -> bool:
@@ -285,6 +285,10 @@ def _counts(status: str, courses: list[str], rule: str) -> str:
         "satisfied": f"The LMS says that {named} is satisfied",
     }
     return f"{words.get(status, f'Counts as {status} for {named}')} (rule {rule})."
+
+
+def _sentence(why: str, rule: str) -> str:
+    return f"{why[0].upper()}{why[1:]} (rule {rule})."
 
 
 def _registration(context: Mapping[object, object]) -> str:

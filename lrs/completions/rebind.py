@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from lrs.completions.events import REVOKED
 from lrs.completions.fold import fold, publication
-from lrs.completions.model import Course, Person, Publication
+from lrs.completions.model import Course, Evidence, Person, Publication
 from lrs.completions.outcome import Outcome, outcome
 from lrs.completions.state import CourseState, Window
 from lrs.completions.subjects import needs_person
@@ -15,11 +15,13 @@ from lrs.completions.windows import living, nearest
 @dataclass(frozen=True, slots=True)
 class Rebound:
     """The state to store under the new subject (delete the old subject's), what to publish now, and the achievement
-    ids whose parked deliveries are to be cancelled: what they would have said is in `publications`."""
+    ids whose parked deliveries are to be cancelled: what they would have said is in `publications`. `onward`: further
+    evidence of the new subject to fold, as in `Folded`."""
 
     state: CourseState
     publications: tuple[Publication, ...]
     cancelled: tuple[str, ...]
+    onward: tuple[tuple[str, Evidence], ...] = ()
 
 
 def rebind(
@@ -71,7 +73,7 @@ def rebind(
         for w, said in revoked
     ]
     cancelled = tuple(w.id for w in source.windows) if held else tuple(w.id for w, _ in revoked)
-    return Rebound(folded.state, (*withdrawn, *folded.publications), cancelled)
+    return Rebound(folded.state, (*withdrawn, *folded.publications), cancelled, folded.onward)
 
 
 def _unsent(window: Window) -> Window:

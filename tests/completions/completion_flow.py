@@ -8,7 +8,7 @@ from uuid import UUID
 from lrs.completions.catalogue import Catalogue, ProviderRules
 from lrs.completions.fold import Standing, fold, standings
 from lrs.completions.judge import Judgement, judge
-from lrs.completions.model import Course, Person, Publication
+from lrs.completions.model import Course, Evidence, Person, Publication
 from lrs.completions.rebind import rebind
 from lrs.completions.state import from_json, to_json
 from lrs.completions.subjects import needs_person, person_subject, unknown_subject
@@ -76,6 +76,7 @@ class Flow:
                 self.states[(person_subject(person.employee_id), key)] = to_json(moved.state)
                 self.parked = [p for p in self.parked if p.id not in moved.cancelled]
                 self.events += moved.publications
+                self._fold(person_subject(person.employee_id), person, moved.onward)
 
     def names(self) -> list[str]:
         return [p.event for p in self.events]
@@ -92,7 +93,11 @@ class Flow:
         judgement = judge(value, reading, seq=seq, stored_us=seq, provider=provider, catalogue=self.catalogue, now_us=seq, voided=voided)
         person = next((self.people[name] for name in judgement.identifiers if name in self.people), None)
         subject = person_subject(person.employee_id) if person else unknown_subject(judgement.identifiers)
-        queue = list(judgement.evidence)
+        self._fold(subject, person, judgement.evidence)
+        return judgement
+
+    def _fold(self, subject: str, person: Person | None, pairs: tuple[tuple[str, Evidence], ...]) -> None:
+        queue = list(pairs)
         while queue:
             key, evidence = queue.pop(0)
             text = self.states.get((subject, key))
@@ -105,4 +110,3 @@ class Flow:
             assert from_json(to_json(folded.state)) == folded.state
             (self.parked if needs_person(subject) else self.events).extend(folded.publications)
             queue += folded.onward
-        return judgement
