@@ -104,6 +104,29 @@ HINTS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 )
 
 
+_ABOUT = """# What a statement is held to
+
+A statement is stored as it was sent, or refused; nothing is repaired on the way in. A batch with one bad statement is
+refused whole, and the answer (400) lists every bad statement with its index, a JSON pointer, the rule, its section and
+what was found. Sections are those of xAPI 1.0.3 Part 2 (Data), or of Part 3 where "Communication" stands before
+the number; "limit" is a setting of this LRS. Names in ‹ › are filled in from the statement.
+
+Text beyond `body_max` or `statement_max` and a batch beyond `batch_max` are answered with 413.
+"""
+
+_NOT_CHECKED = """
+## Valid, though often taken for wrong
+
+Empty strings where no format is asked for; empty `extensions`, `context`, `result`, `definition` and language maps; any
+value inside extensions, null too; one Activity instead of an array in `contextActivities`; a verb without `display`;
+`interactionType` without the type cmi.interaction; timestamps without zone, with any offset, with any number of
+digits, and in the future; IRIs of any scheme; UUIDs of any version and variant; an empty list of members; component
+lists and response patterns that do not belong to the interaction type; an empty array as a batch.
+
+Numbers of a score are compared digit by digit, as they were sent.
+"""
+
+
 def section(key: str) -> str:
     """The section of the standard that holds the rule."""
     return RULES[key].section
@@ -118,14 +141,16 @@ def sentence(key: str, where: str) -> str:
 
 
 def markdown() -> str:
-    """The table of all rules, as `docs/validation.md` prints it."""
+    """`docs/validation.md`: what the LRS refuses, the table of all rules, and what it does not check."""
     rows = [f"| `{r.key}` | {r.section} | {r.sentence.format_map(_Names())} |" for r in RULES.values()]
     hints = [f"| `{rule}` | `{pattern.pattern.replace('|', chr(92) + '|')}` | {hint.format_map(_Names())} |"
              for rule, pattern, hint in HINTS]
     return "\n".join([
+        _ABOUT,
         "| Rule | Section | Sentence |", "|---|---|---|", *rows, "",
         "Where the place of a finding says more, another sentence takes its place:", "",
-        "| Rule | JSON pointer (pattern) | Sentence |", "|---|---|---|", *hints, "",
+        "| Rule | JSON pointer (pattern) | Sentence |", "|---|---|---|", *hints,
+        _NOT_CHECKED,
     ])
 
 
