@@ -155,6 +155,7 @@ class _Round:
             self._keep(new, course_id, rebound.state)
             self._cancelled += rebound.cancelled
             self._publish(new, course_id, rebound.publications)
+            self._fold(new, person, rebound.onward)
 
     def _state(self, subject: str, course: str) -> CourseState | None:
         if subject not in self._loaded:
