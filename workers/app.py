@@ -9,8 +9,10 @@ from celery import Celery
 from lrs.config import load
 from lrs.services import Services
 from lrs.store.open_store import open_store
-from workers.deliver import Deliverer
+from workers.connectors.registry import connectors
+from workers.deliver import deliver_once
 from workers.route import route_once
+from workers.run import now_us
 
 HARD_LIMIT_SECONDS = 300
 EVERY_SECONDS = 1.0
@@ -29,7 +31,8 @@ app.conf.update(
 @cache
 def services() -> Services:
     """The process's services, opened by its first task."""
-    settings = load(os.environ, None)
+    # the broker is Celery's business alone: the LRS itself runs without one
+    settings = load({name: value for name, value in os.environ.items() if name != "LRS_BROKER_URL"}, None)
     return Services(settings, open_store(settings.data))
 
 
@@ -43,7 +46,8 @@ def route() -> None:
 @app.task
 def deliver() -> None:
     """Deliver what is due."""
-    Deliverer(services(), owner=f"celery-{os.getpid()}").deliver_due()
+    while deliver_once(services(), now_us, connectors(now_us)):
+        pass
 
 
 @app.task

@@ -76,6 +76,7 @@ class _Round:
         self._published: list[Published] = []
         self._owed: list[tuple[int, str]] = []
         self._cancelled: list[str] = []
+        self._released: list[tuple[str, str]] = []
 
     def take(self, record: Record) -> None:
         """Fold what a statement is evidence of. A void is read as its target, taken back (rule 14)."""
@@ -90,7 +91,10 @@ class _Round:
             person = self._store.directory.person_by_identifier([change.key]).get(change.key)
             if person is not None:
                 self._rebind(unknown_subject([change.key]), person)
+        elif change.kind == "person":
+            self._released.append(("person", change.key))
         elif change.kind == "course":
+            self._released.append(("course", change.key))
             course = self._catalogue.course(change.key)
             for activity in {course.id, *course.aliases, course.single_au, *course.all_of} - {""}:
                 for record in self._about(activity):
@@ -103,7 +107,7 @@ class _Round:
             state = self._states[subject, course]
             held = state is not None and needs_person(subject) and any(w.revision and not w.revoked for w in state.windows)
             states.append(StateRow(subject, course, None if state is None else to_json(state), held))
-        return Output(states, self._published, self._owed, self._cancelled)
+        return Output(states, self._published, self._owed, self._cancelled, self._released)
 
     def _about(self, activity: str) -> Iterator[Record]:
         terms = terms_of(self._store.statements.term_key).of_filters({"activity": activity})

@@ -46,12 +46,14 @@ class FeedRow:
 @dataclass(frozen=True, slots=True)
 class Output:
     """What routing one slice yields. `owed` names the targets of each publication by index; `cancelled` the
-    achievement ids whose unsent deliveries are to be cancelled."""
+    achievement ids whose unsent deliveries are to be cancelled; `released` what changed, as ("person", employee id) or
+    ("course", course id): deliveries about it that were parked become due."""
 
     states: Sequence[StateRow] = ()
     published: Sequence[Published] = ()
     owed: Sequence[tuple[int, str]] = ()
     cancelled: Sequence[str] = ()
+    released: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How one attempt ended, and what becomes of the delivery: `state`, `attempts` used up, `due` µs."""
+    """How one attempt ended, and what becomes of the delivery: `state`, `attempts` used up, `due` µs. `unclear`: the
+    target may have acted on it; `target_state`: paused or disabled where the whole target must stop."""
 
     id: str
     lease: str
@@ -85,6 +88,8 @@ class Attempt:
     status: int | None = None
     milliseconds: float = 0.0
     body: str = ""
+    unclear: bool = False
+    target_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

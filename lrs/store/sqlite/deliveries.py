@@ -21,6 +21,7 @@ SCRIPTS = (
        CREATE TABLE attempts (delivery TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, why TEXT NOT NULL,
          status INTEGER, milliseconds REAL NOT NULL, body TEXT NOT NULL);
        CREATE INDEX attempts_of ON attempts (delivery, at)""",
+    "CREATE INDEX deliveries_parked ON deliveries (id) WHERE state = 'parked'",
 )
 NAMESPACE = uuid.UUID("b4c1f6de-8a0e-5d52-9c33-1f0c7d2f9a10")
 UNSENT = "('pending', 'waiting', 'parked')"
@@ -34,16 +35,38 @@ def webhook_id(target: str, event_id: str, revision: int) -> str:
     return "msg_" + uuid.uuid5(NAMESPACE, f"{target}\n{event_id}\n{revision}").hex
 
 
+# Answers after which it is certain that the target did not take the event: refused at the door.
+_REFUSED = "(401, 403, 410, 429)"
+_PAYLOAD = {"person": "$.user.externalId", "course": "$.course.id"}
+
+
 def owe(db: sqlite3.Connection, target: str, event: Published, now: int) -> None:
-    """Owe an event to a target; owed once however often this is called."""
-    db.execute("INSERT OR IGNORE INTO deliveries (id, target, event, event_id, revision, payload, state, due, created) VALUES (?,?,?,?,?,?,'pending',?,?)",
+    """Owe an event to a target; owed once however often this is called. A revoke cancels what was never tried; it is
+    itself sent only if the target may have got something."""
+    db.execute("""INSERT OR IGNORE INTO deliveries (id, target, event, event_id, revision, payload, state, due, created)
+                  VALUES (?,?,?,?,?,?,'pending',?,?)""",
                (webhook_id(target, event.event_id, event.revision), target, event.event, event.event_id, event.revision, event.body, now, now))
+    if event.event != "learning.revoked":
+        return
+    db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'taken back before it was sent'
+                   WHERE target = ? AND event_id = ? AND revision < ? AND tried = 0 AND state IN {UNSENT}""",
+               (target, event.event_id, event.revision))
+    if not db.execute("SELECT 1 FROM deliveries WHERE target = ? AND event_id = ? AND revision < ? AND (tried OR state = 'delivered')",
+                      (target, event.event_id, event.revision)).fetchone():
+        db.execute("""UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'the target never got what this takes back'
+                      WHERE target = ? AND event_id = ? AND revision = ?""", (target, event.event_id, event.revision))
+
+
+def release_parked(db: sqlite3.Connection, kind: str, key: str, now: int) -> None:
+    """Make parked deliveries about this person or course due: what they lacked may be there now."""
+    db.execute("UPDATE deliveries SET state = 'waiting', due = ? WHERE state = 'parked' AND json_extract(CAST(payload AS TEXT), ?) = ?",
+               (now, _PAYLOAD[kind], key))
 
 
 def cancel_unsent(db: sqlite3.Connection, event_id: str) -> None:
     """Cancel what was not sent yet of an achievement."""
-    db.execute(f"UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'the achievement was merged into another' WHERE event_id = ? AND state IN {UNSENT}",
-               (event_id,))
+    db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'the achievement was merged into another'
+                   WHERE event_id = ? AND state IN {UNSENT}""", (event_id,))
 
 
 class Deliveries:
@@ -68,7 +91,8 @@ class Deliveries:
             for key, target, event, event_id, revision, payload, attempts, unclear, state in rows:
                 told = self._as_target_knows(db, target, event, event_id, revision, bytes(payload))
                 if told is None:
-                    db.execute(f"UPDATE deliveries SET state = 'cancelled', due = NULL, why = ? WHERE target = ? AND event_id = ? AND revision <= ? AND state IN {UNSENT}",
+                    db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = ?
+                                   WHERE target = ? AND event_id = ? AND revision <= ? AND state IN {UNSENT}""",
                                ("taken back before the target ever got it", target, event_id, revision))
                     continue
                 lease = secrets.token_hex(8)
@@ -79,7 +103,9 @@ class Deliveries:
         return claimed
 
     @staticmethod
-    def _as_target_knows(db: sqlite3.Connection, target: str, event: str, event_id: str, revision: int, payload: bytes) -> tuple[str, bytes] | None:
+    def _as_target_knows(
+        db: sqlite3.Connection, target: str, event: str, event_id: str, revision: int, payload: bytes
+    ) -> tuple[str, bytes] | None:
         """Event and payload as this target must hear them: an update of what it never got is a completion, a revoke
         of what it never got is nothing (None)."""
         got, tried = db.execute("""SELECT coalesce(sum(state = 'delivered'), 0), coalesce(sum(tried), 0) FROM deliveries
@@ -87,7 +113,8 @@ class Deliveries:
         if event == "learning.revoked" and not got and not tried:
             return None
         if event == "learning.updated" and not got:
-            return "learning.completed", json.dumps({**json.loads(payload), "event": "learning.completed"}, ensure_ascii=False, separators=(",", ":")).encode()
+            said = {**json.loads(payload), "event": "learning.completed"}
+            return "learning.completed", json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
         return event, payload
 
     def record(self, attempts: Sequence[Attempt]) -> int:
@@ -96,20 +123,26 @@ class Deliveries:
         with self._database.write() as db:
             for one in attempts:
                 changed = db.execute(
-                    "UPDATE deliveries SET state = ?, attempts = ?, due = ?, why = ?, lease = '', owner = '', unclear = 0 WHERE id = ? AND lease = ? AND state = 'leased'",
-                    (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why, one.id, one.lease)).rowcount
+                    """UPDATE deliveries SET state = ?, attempts = ?, due = ?, why = ?, lease = '', owner = '', unclear = ?
+                       WHERE id = ? AND lease = ? AND state = 'leased'""",
+                    # a try that ended without an answer may have arrived
+                    (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why,
+                     one.state == "waiting" and one.status is None, one.id, one.lease)).rowcount
                 written += changed
                 if changed:
                     db.execute("INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?)",
                                (one.id, one.at, one.state, one.attempts, one.why, one.status, one.milliseconds, one.body[:2048]))
+                    db.execute(f"""UPDATE deliveries SET tried = unclear OR EXISTS (SELECT 1 FROM attempts WHERE delivery = ?
+                                     AND state NOT IN ('parked', 'cancelled') AND coalesce(status, 0) NOT IN {_REFUSED}) WHERE id = ?""",
+                               (one.id, one.id))
         return written
 
     def give_back(self, claimed: Sequence[Claimed], now: int) -> None:
         """Return claims on which nothing was sent, due at once."""
         with self._database.write() as db:
             for one in claimed:
-                db.execute("UPDATE deliveries SET state = 'waiting', due = ?, lease = '', unclear = ? WHERE id = ? AND lease = ?",
-                           (now, one.unclear, one.id, one.lease))
+                db.execute("""UPDATE deliveries SET state = 'waiting', due = ?, lease = '', unclear = ? WHERE id = ? AND lease = ?
+                                AND state = 'leased'""", (now, one.unclear, one.id, one.lease))
 
     def expire_leases(self, targets: Sequence[str], owner: str, now: int) -> int:
         """Make leases of other owners due at once, as unclear attempts: for the only worker, at its start, and for
@@ -122,17 +155,25 @@ class Deliveries:
         """Make parked deliveries due again."""
         where, values = _where(wanted)
         with self._database.write() as db:
-            return db.execute(f"UPDATE deliveries SET state = 'waiting', due = ? WHERE state = 'parked' AND {where}", (now, *values)).rowcount
+            return db.execute(f"UPDATE deliveries SET state = 'waiting', due = ? WHERE state = 'parked' AND {where}",
+                              (now, *values)).rowcount
 
     def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
-        """Make finished deliveries due again under the same id, with a fresh schedule; `dry` only counts them."""
+        """Make finished deliveries due again under the same id, with a fresh schedule; `dry` only counts them.
+
+        Cancelled ones only where named by id or state. What was delivered comes back as unclear: a target that does
+        not drop a repeated id is asked whether it still has it.
+        """
         where, values = _where(wanted)
+        if not wanted.ids and not wanted.state:
+            where += " AND state <> 'cancelled'"
         if dry:
             with self._database.read() as db:
                 return int(db.execute(f"SELECT count(*) FROM deliveries WHERE state IN {FINISHED} AND {where}", values).fetchone()[0])
         with self._database.write() as db:
-            return db.execute(f"UPDATE deliveries SET state = 'pending', attempts = 0, due = ?, why = 'replayed' WHERE state IN {FINISHED} AND {where}",
-                              (now, *values)).rowcount
+            return db.execute(
+                f"""UPDATE deliveries SET unclear = (state = 'delivered'), state = 'pending', attempts = 0, due = ?, why = 'replayed'
+                    WHERE state IN {FINISHED} AND {where}""", (now, *values)).rowcount
 
     def deliveries(self, wanted: Wanted, limit: int = 100) -> list[DeliveryRow]:
         """The newest first."""

@@ -12,10 +12,12 @@ from lrs.store.sqlite.targets import Targets
 
 SCRIPTS = (
     """CREATE TABLE cursors (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL, change INTEGER NOT NULL) WITHOUT ROWID;
-       CREATE TABLE states (subject TEXT NOT NULL, course TEXT NOT NULL, body BLOB NOT NULL, held INTEGER NOT NULL, PRIMARY KEY (subject, course)) WITHOUT ROWID;
+       CREATE TABLE states (subject TEXT NOT NULL, course TEXT NOT NULL, body BLOB NOT NULL, held INTEGER NOT NULL,
+         PRIMARY KEY (subject, course)) WITHOUT ROWID;
        CREATE INDEX states_held ON states (held) WHERE held = 1;
        CREATE INDEX states_course ON states (course);
-       CREATE TABLE feed (n INTEGER PRIMARY KEY, event_id TEXT NOT NULL, revision INTEGER NOT NULL, event TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (event_id, revision))""",
+       CREATE TABLE feed (n INTEGER PRIMARY KEY, event_id TEXT NOT NULL, revision INTEGER NOT NULL, event TEXT NOT NULL,
+         body BLOB NOT NULL, UNIQUE (event_id, revision))""",
 )
 
 
@@ -48,14 +50,17 @@ class SqliteWork(Deliveries, Targets):
                 if state.body is None:
                     db.execute("DELETE FROM states WHERE subject = ? AND course = ?", (state.subject, state.course))
                 else:
-                    db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", (state.subject, state.course, state.body, state.held))
+                    row = (state.subject, state.course, state.body, state.held)
+                    db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", row)
             for event_id in output.cancelled:
                 deliveries.cancel_unsent(db, event_id)
             (n,) = db.execute("SELECT coalesce(max(n), 0) FROM feed").fetchone()
-            for place, row in enumerate(output.published, n + 1):
-                db.execute("INSERT INTO feed VALUES (?, ?, ?, ?, ?)", (place, row.event_id, row.revision, row.event, row.body))
+            for place, one in enumerate(output.published, n + 1):
+                db.execute("INSERT INTO feed VALUES (?, ?, ?, ?, ?)", (place, one.event_id, one.revision, one.event, one.body))
             for index, target in output.owed:
                 deliveries.owe(db, target, output.published[index], created)
+            for kind, key in output.released:
+                deliveries.release_parked(db, kind, key, created)
             db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (consumer, now.seq, now.change))
             return True
 
@@ -85,7 +90,8 @@ class SqliteWork(Deliveries, Targets):
     def feed(self, after: int, limit: int) -> list[FeedRow]:
         """At most `limit` rows with n > after, oldest first."""
         with self._database.read() as db:
-            return [FeedRow(n, bytes(body)) for n, body in db.execute("SELECT n, body FROM feed WHERE n > ? ORDER BY n LIMIT ?", (after, limit))]
+            return [FeedRow(n, bytes(body)) for n, body in
+                    db.execute("SELECT n, body FROM feed WHERE n > ? ORDER BY n LIMIT ?", (after, limit))]
 
     def data_version(self) -> int:
         """Changes when another connection has committed to work.db."""
