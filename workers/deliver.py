@@ -1,6 +1,7 @@
 """Claims what is due, sends it through the connectors, and records what became of it."""
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -10,7 +11,7 @@ from typing import Any
 
 from lrs.errors import StoreUnavailable
 from lrs.services import Services
-from lrs.store.protocols.deliveries import Claimed, Result
+from lrs.store.protocols.work import Attempt, Claimed
 from workers.connectors.base import (
     Answer,
     Connector,
@@ -49,11 +50,11 @@ def deliver_once(services: Services, clock: Callable[[], int], connectors: Mappi
         return 0
     ended = 0
     with ThreadPoolExecutor(len(claimed), thread_name_prefix="deliver") as pool:
-        running: set[Future[Result]] = {pool.submit(_one, services, one, targets.get(one.target), connectors, clock, rng)
+        running: set[Future[Attempt]] = {pool.submit(_one, services, one, targets.get(one.target), connectors, clock, rng)
                                         for one in claimed}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
-            ended += services.store.work.record([future.result() for future in done], clock())
+            ended += services.store.work.record([future.result() for future in done])
     return ended
 
 
@@ -74,31 +75,31 @@ def attempt(delivery: Delivery, target: Target, connector: Connector, clock: Cal
 
 
 def _one(services: Services, claimed: Claimed, target: Target | None, connectors: Mapping[str, Connector],
-         clock: Callable[[], int], rng: Callable[[], float]) -> Result:
+         clock: Callable[[], int], rng: Callable[[], float]) -> Attempt:
     connector = connectors.get(target.connector) if target else None
     sent: Answer | None
     if target is None or connector is None:
         sent = Answer(Misconfigured(f"there is no connector {target.connector if target else claimed.target!r} here"))
     else:
         try:
+            payload = json.loads(claimed.payload)
             delivery = Delivery(claimed.id, claimed.target, claimed.event, claimed.event_id, claimed.revision,
-                                claimed.payload if connector.dedupes and connector.name == "webhook"
-                                else enriched(claimed.payload, services.store.directory), claimed.attempts, claimed.unclear,
+                                payload if connector.name == "webhook"
+                                else enriched(payload, services.store.directory), claimed.attempts, claimed.unclear,
                                 claimed.lease, claimed.lease_until)
             sent = attempt(delivery, target, connector, clock)
         except StoreUnavailable:
             sent = None
-        except Exception as fault:  # noqa: BLE001 - a fault of a connector costs its own delivery an attempt, no other
+        except Exception as fault:
             sent = Answer(Retry(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}"))
     if sent is None:
-        return Result(claimed.id, claimed.lease, "waiting", claimed.attempts, clock(), "not started in time",
+        return Attempt(claimed.id, claimed.lease, clock(), "waiting", claimed.attempts, clock(), "not started in time",
                       unclear=claimed.unclear)
     step = next_step(sent.outcome, claimed.attempts, clock(), rng)
     # A Retry without a status is a broken exchange: the target may have acted on it.
     unclear = step.state == "waiting" and (claimed.unclear or (isinstance(sent.outcome, Retry) and sent.status is None))
-    remote = sent.outcome.remote_id if isinstance(sent.outcome, Delivered) else ""
-    return Result(claimed.id, claimed.lease, step.state, step.attempts, step.due, step.why, sent.status,
-                  sent.milliseconds, sent.body, remote, unclear, step.target_state)
+    return Attempt(claimed.id, claimed.lease, clock(), step.state, step.attempts, step.due, step.why, sent.status,
+                   sent.milliseconds, sent.body, unclear, step.target_state)
 
 
 def enriched(payload: Mapping[str, Any], directory: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from lrs.errors import StoreUnavailable
 from lrs.services import Services
-from workers.deliver import Deliverer
+from workers.connectors.registry import connectors
+from workers.deliver import deliver_once
 from workers.route import route_once
 
 log = logging.getLogger("workers")
@@ -23,17 +24,29 @@ BACKOFF_SECONDS = 2.0
 
 def run_forever(services: Services, stop: threading.Event) -> None:
     """Run until `stop` is set. Deliveries have a thread of their own, so that a slow target never slows routing."""
-    deliverer = Deliverer(services, owner=f"worker-{os.getpid()}-{time.time_ns()}")
-    deliverer.take_over()
+    known, owner = connectors(now_us), f"worker-{os.getpid()}-{time.time_ns()}"
+    # this is the only worker of the store: leases of another owner are a dead one's
+    repeatable = [target.name for target in services.store.work.targets()
+                  if target.connector in known and known[target.connector].dedupes]
+    services.store.work.expire_leases(repeatable, owner, now_us())
     threads = [
         threading.Thread(target=_loop, args=(name, work, services, stop), name=name, daemon=True)
-        for name, work in (("route", lambda: _route(services)), ("deliver", deliverer.deliver_due), ("upkeep", lambda: _upkeep(services)))
+        for name, work in (
+            ("route", lambda: _route(services)),
+            ("deliver", lambda: deliver_once(services, now_us, known, owner=owner)),
+            ("upkeep", lambda: _upkeep(services)),
+        )
     ]
     for thread in threads:
         thread.start()
     stop.wait()
     for thread in threads:
         thread.join(services.settings.stop_seconds)
+
+
+def now_us() -> int:
+    """µs since 1970 UTC."""
+    return time.time_ns() // 1000
 
 
 def _route(services: Services) -> int:

@@ -125,13 +125,14 @@ class Deliveries:
                 changed = db.execute(
                     """UPDATE deliveries SET state = ?, attempts = ?, due = ?, why = ?, lease = '', owner = '', unclear = ?
                        WHERE id = ? AND lease = ? AND state = 'leased'""",
-                    # a try that ended without an answer may have arrived
-                    (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why,
-                     one.state == "waiting" and one.status is None, one.id, one.lease)).rowcount
+                    (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why, one.unclear, one.id, one.lease)).rowcount
                 written += changed
                 if changed:
                     db.execute("INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?)",
                                (one.id, one.at, one.state, one.attempts, one.why, one.status, one.milliseconds, one.body[:2048]))
+                    if one.target_state:
+                        db.execute("UPDATE targets SET state = ?, why = ? WHERE name = (SELECT target FROM deliveries WHERE id = ?)",
+                                   (one.target_state, one.why, one.id))
                     db.execute(f"""UPDATE deliveries SET tried = unclear OR EXISTS (SELECT 1 FROM attempts WHERE delivery = ?
                                      AND state NOT IN ('parked', 'cancelled') AND coalesce(status, 0) NOT IN {_REFUSED}) WHERE id = ?""",
                                (one.id, one.id))

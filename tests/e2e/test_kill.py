@@ -1,0 +1,175 @@
+"""kill -9 of any process at any instant: nothing acknowledged is lost, nothing owed is lost, nothing is doubled."""
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from lrs.auth import credentials
+from lrs.completions.model import Person
+from lrs.directory.csv import identifiers_of
+from lrs.store.open_store import open_store
+from lrs.store.protocols.work import TargetRow
+
+LRS = "from lrs.cli.main import main; main()"
+KILLS = 32
+SECRET = "whsec_" + "A" * 43 + "="
+HERE = Path(__file__).parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds} s: {what}")
+
+
+class Served:
+    """`lrs serve` that is killed and started again."""
+
+    def __init__(self, data, port, log):
+        self.data, self.port, self.url, self.log = data, port, f"http://127.0.0.1:{port}", log
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen([sys.executable, "-c", LRS, "--data", str(self.data), "serve", "--port", str(self.port)],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.wait()
+
+    def wait(self):
+        until(self.ready, 30, "the LRS answers")
+
+    def ready(self):
+        try:
+            return httpx.get(self.url + "/health/ready", timeout=2).status_code == 200 and len(self.children()) >= 2
+        except (httpx.TransportError, psutil.Error):
+            return False
+
+    def children(self):
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def kill(self, who):
+        """Kill web, worker, the supervisor, or all; then have it running again."""
+        children = self.children()
+        victims = {"web": [c for c in children if "web" in " ".join(c.cmdline())],
+                   "worker": [c for c in children if "worker" in " ".join(c.cmdline())],
+                   "supervisor": [], "all": children}[who]
+        if who in ("supervisor", "all"):
+            os.kill(self.process.pid, signal.SIGKILL)
+        for victim in victims:
+            try:
+                os.kill(victim.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if who in ("supervisor", "all"):
+            self.process.wait()
+            until(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children), 10, "its children die with it")
+            assert not listens(self.port), "something is left listening"
+            self.start()
+        else:
+            assert victims, f"no {who} process among {[c.cmdline() for c in children]}"
+            until(lambda: not any(v.is_running() and v.status() != psutil.STATUS_ZOMBIE for v in victims), 10, "the victim is gone")
+            self.wait()
+
+
+@pytest.fixture
+def receiver(tmp_path):
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "lrs.sandbox.webhook", "--port", str(port), "--data", str(tmp_path / "received.db"),
+                                "--key", SECRET], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: listens(port), 10, "the receiver listens")
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_and_nothing_doubled_by_killing(tmp_path, receiver):
+    seed = int(os.environ.get("LRS_TEST_SEED", random.randrange(10**6)))
+    print(f"LRS_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    data = tmp_path / "data"
+    store = open_store(data)
+    store.directory.put_people([Person(f"{n}", f"person{n}@acme.example", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
+                                for n in range(50)])
+    store.work.add_target(TargetRow("hook", "webhook", {"url": receiver + "/", "secret": SECRET, "allow_private": True, "timeout": 5}))
+    made = credentials.create(store.credentials, name="load", public_url="http://lrs.example", scopes=["all", "feeds/read"])
+    key, secret = made.credential.key, made.secret
+    acknowledged = tmp_path / "acknowledged"
+    with (tmp_path / "serve.log").open("wb") as log:
+        served = Served(data, free_port(), log)
+        served.start()
+        with (tmp_path / "recorder.log").open("wb") as recorder_log:
+            recorder = subprocess.Popen([sys.executable, str(HERE / "recorder.py"), served.url, key, secret, str(acknowledged), "3"],
+                                        stdin=subprocess.PIPE, stderr=recorder_log)
+            killed = Counter()
+            for _ in range(KILLS):
+                time.sleep(chance.uniform(0.02, 0.4))
+                who = chance.choice(["web", "worker", "supervisor", "all"])
+                served.kill(who)
+                killed[who] += 1
+            time.sleep(0.5)
+            recorder.stdin.close()
+            assert recorder.wait(60) == 0, (tmp_path / "recorder.log").read_text()
+        ids = acknowledged.read_text().split()
+        print(f"{sum(killed.values())} kills {dict(killed)}, {len(ids)} statements acknowledged")
+        assert len(ids) > 100
+        assert len(ids) == len(set(ids))
+
+        stored = []
+        after = 0
+        while records := store.statements.follow(after, 500):
+            stored += [record.id for record in records]
+            after = records[-1].seq
+        assert len(stored) == len(set(stored)), "a statement is stored twice"
+        assert set(ids) <= set(stored), f"lost: {sorted(set(ids) - set(stored))[:5]}"
+        with httpx.Client(auth=(key, secret), headers={"X-Experience-API-Version": "1.0.3"}, timeout=10) as client:
+            for name in chance.sample(ids, 50):
+                answer = client.get(served.url + "/xapi/statements", params={"statementId": name})
+                assert (answer.status_code, answer.json()["id"]) == (200, name)
+
+        def all_delivered():
+            states = store.work.count_by_state()
+            return set(states) == {"delivered"} and states["delivered"] == len(stored)
+
+        until(all_delivered, 90, f"every delivery is made; now {store.work.count_by_state()} of {len(stored)}")
+        received = httpx.get(receiver + "/sandbox/received", timeout=10).json()
+        events = [row["event"]["id"] for row in received]
+        assert len(events) == len(set(events)), "an event came under two webhook-ids"
+        assert len(events) == len(stored), "every completion came"
+        repeats = sum(row["times"] - 1 for row in received)
+        print(f"{len(events)} events received, {repeats} repeats, each under its own webhook-id")
+
+        feed, cursor = [], 0
+        while rows := store.work.feed(cursor, 1000):
+            feed += rows
+            cursor = rows[-1].n
+        assert [row.n for row in feed] == list(range(1, len(feed) + 1)), "the feed has a gap"
+        assert {json.loads(row.body)["id"] for row in feed} == set(events)
+
+        served.process.terminate()
+        served.process.wait(40)
+        assert not listens(served.port)
+    store.close()
