@@ -12,7 +12,7 @@ from lrs.errors import Finding, Invalid, TooLarge
 from lrs.statements import syntax
 from lrs.statements.checks.report import Report, Where
 from lrs.statements.limits import Limits
-from lrs.statements.validate import findings
+from lrs.statements.validate import REPORTED, batch_findings, findings
 
 __all__ = ["Limits", "Received", "parse"]
 
@@ -46,7 +46,8 @@ def parse(body: bytes, limits: _Limits, version: str = "1.0.3") -> list[Received
 
     Raises `TooLarge` for body, statement or batch beyond their limits. Raises `Invalid` for what is not strict JSON
     (with line and column), and for a key that occurs twice, nesting or a Group beyond the limits, and a statement
-    that is no object: then every other bad statement of the batch is listed too, by the rules of `version`.
+    that is no object: then the other bad statements of the batch are listed too, by the rules of `version`,
+    the first 100 in all.
     """
     if len(body) > limits.body_max:
         raise _too_large("the body has", len(body), "bytes", "body_max", limits.body_max)
@@ -67,13 +68,20 @@ def parse(body: bytes, limits: _Limits, version: str = "1.0.3") -> list[Received
             raise _too_large(f"statement {index} has", len(raw), "bytes", "statement_max", limits.statement_max)
     doubtful = syntax.may_have_duplicates(body, value)
     faults = [_faults(raw, item, limits, doubtful) for raw, item in zip(raws, values, strict=True)]
+    received = [Received(raw, item) for raw, item in zip(raws, values, strict=True)]
     if any(faults):
-        raise Invalid([
-            replace(finding, index=index)
-            for index, (raw, item, own) in enumerate(zip(raws, values, faults, strict=True))
-            for finding in own + (findings(item, version, raw) if isinstance(item, dict) else [])
-        ])
-    return [Received(raw, item) for raw, item in zip(raws, values, strict=True)]
+        raise Invalid(_with_the_rest(received, faults, version))
+    return received
+
+
+def _with_the_rest(received: list[Received], faults: list[list[Finding]], version: str) -> list[Finding]:
+    """The faults, and what else is wrong in the batch: of the first 100 bad statements, as `batch_findings` does."""
+    others, _ = batch_findings(received, version)
+    own = [replace(finding, index=index) for index, found in enumerate(faults) for finding in found]
+    known = {(f.index, f.where, f.rule) for f in own}
+    listed = own + [f for f in others if (f.index, f.where, f.rule) not in known]
+    first = set(sorted({f.index or 0 for f in listed})[:REPORTED])
+    return sorted((f for f in listed if (f.index or 0) in first), key=lambda f: f.index or 0)
 
 
 def _texts(body: bytes, value: Any, depth_max: int) -> list[bytes]:

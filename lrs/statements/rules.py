@@ -108,8 +108,9 @@ _ABOUT = """# What a statement is held to
 
 A statement is stored as it was sent, or refused; nothing is repaired on the way in. A batch with one bad statement is
 refused whole, and the answer (400) lists every bad statement with its index, a JSON pointer, the rule, its section and
-what was found. Sections are those of xAPI 1.0.3 Part 2 (Data), or of Part 3 where "Communication" stands before
-the number; "limit" is a setting of this LRS. Names in ‹ › are filled in from the statement.
+what was found: of a batch the first 100 bad statements, of a statement its first 1 000 faults. Sections are those of
+xAPI 1.0.3 Part 2 (Data), or of Part 3 where "Communication" stands before the number; "limit" is a setting of this
+LRS. Names in ‹ › are filled in from the statement.
 
 Text beyond `body_max` or `statement_max` and a batch beyond `batch_max` are answered with 413.
 """
@@ -119,8 +120,8 @@ _NOT_CHECKED = """
 
 Empty strings where no format is asked for; empty `extensions`, `context`, `result`, `definition` and language maps; any
 value inside extensions, null too; one Activity instead of an array in `contextActivities`; a verb without `display`;
-`interactionType` without the type cmi.interaction; timestamps without zone, with any offset, with any number of
-digits, and in the future; IRIs of any scheme; UUIDs of any version and variant; an empty list of members; component
+`interactionType` without the type cmi.interaction; timestamps without zone, with any offset, with any digits (to
+300 characters), and in the future; IRIs of any scheme; UUIDs of any version and variant; an empty list of members; component
 lists and response patterns that do not belong to the interaction type; an empty array as a batch.
 
 Numbers of a score are compared digit by digit, as they were sent.

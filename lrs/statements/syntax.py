@@ -11,8 +11,9 @@ from lrs.errors import Finding
 from lrs.statements.checks.report import Report, Where
 
 _BOM = b"\xef\xbb\xbf"
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SURROGATE = re.compile(r"(?i)\\u(d[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|(?<!\\)(?:\\\\)*(\\ud[89a-f][0-9a-f]{2})")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(ud[89a-f][0-9a-f]{2})|.)", re.IGNORECASE | re.DOTALL)
+_LISTED = 100
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -43,9 +44,9 @@ def diagnosis(body: bytes, depth_max: int) -> Finding:
         return _at("json.syntax", text[: error.pos], text[error.pos : error.pos + 40], detail=error.msg)
     except RecursionError:
         return too_deep(depth_max)
-    surrogate = next((m for m in _SURROGATE.finditer(text) if m[2]), None)
+    surrogate = next((m for m in _ESCAPE.finditer(text) if m[1]), None)
     if surrogate:
-        return _at("json.surrogate", text[: surrogate.start(2)], surrogate[2])
+        return _at("json.surrogate", text[: surrogate.start()], surrogate[0])
     place = _huge_number(text)
     if place is not None:
         return _at("json.number", text[:place], text[place : place + 40])
@@ -93,16 +94,15 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     marked = _Twice(plain)
     marked.repeated = list(dict.fromkeys(k for k, _ in pairs if k in seen or seen.add(k)))  # type: ignore[func-returns-value]
-    # A value that a later one replaced may hold the repetition: keep it in view under its own key.
     return marked
 
 
 def duplicates(raw: bytes) -> list[Finding]:
-    """A finding for each key that occurs twice in one object of the text."""
+    """A finding for each key that occurs twice in one object of the text, in the first hundred places or so."""
     report = Report()
     top = json.loads(raw, object_pairs_hook=_pairs, parse_int=str, parse_float=str)
     waiting: list[tuple[Any, Where]] = [(top, None)]
-    while waiting:
+    while waiting and len(report.findings) < _LISTED:
         value, where = waiting.pop()
         for key in getattr(value, "repeated", ()):
             report.add("json.duplicate", (where, key), key, key=key[:100])

@@ -28,7 +28,7 @@ class Parsed(Protocol):
 
 
 def findings(value: Any, version: str = "1.0.3", raw: bytes | None = None) -> list[Finding]:
-    """Every rule that the statement breaks, in the order of its text; none: it is valid.
+    """Every rule that the statement breaks, in the order of its text (the first 1 000); none: it is valid.
 
     `value` is the parsed JSON, of whatever type. `raw` is its text: with it scores are compared digit by digit,
     without it as floats. `version` is the request's; raises ValueError for one whose rules we do not have.

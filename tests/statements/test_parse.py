@@ -44,6 +44,7 @@ REFUSALS: list[tuple[str, bytes, str]] = [
     ("json.number", with_extension(b"1E400"), "column"),
     ("json.surrogate", with_extension(b'"\\ud800"'), "column"),
     ("json.surrogate", with_extension(b'"\\ud83d\\ude00\\udc00"'), "column"),
+    ("json.surrogate", with_extension(b'"\\\\ud83d\\udc00"'), "column"),
     ("body.shape", b'"statement"', "an object"),
     ("body.shape", b"null", "an object"),
     ("json.duplicate", GOOD[:-1] + b',"verb":{"id":"http://x/w"}}', '"verb" occurs twice'),

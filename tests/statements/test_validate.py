@@ -171,6 +171,12 @@ def test_pointers_escape_slashes_and_tildes() -> None:
     assert [f.where for f in broken] == ["/context/extensions/a~1b~0c"]
 
 
+def test_a_flood_of_faults_is_answered_with_a_thousand() -> None:
+    assert len(findings(bare(**{f"k{i}": 1 for i in range(5_000)}))) == 1_000
+    (long,) = findings(bare(**{"k" * 10_000: 1}))
+    assert len(long.where) < 300
+
+
 def test_the_rules_of_a_version_that_we_do_not_have_are_not_guessed() -> None:
     with pytest.raises(ValueError, match="no rules for version"):
         findings({}, "7.1.0")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from lrs.statements.instants import instant
 
 _MEMO = 8_192
+_TIMESTAMP_LENGTH = 300  # digits enough for anyone, and few enough to compute with
 _MEMO_LENGTH = 512  # a longer text is checked anew each time, so that the memo stays within a few megabytes
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
@@ -34,7 +35,7 @@ _LANGUAGE = re.compile(
 )
 # The form nearly all senders use, on a day that every month has, needs no look into the calendar.
 _COMMON = re.compile(
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|\+(?:[01]\d|2[0-3]):[0-5]\d)?",
+    r"(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|\+(?:[01]\d|2[0-3]):[0-5]\d)?",
     re.ASCII,
 )
 _DATE_TIME = re.compile(
@@ -119,6 +120,8 @@ def has_negative_zero_zone(text: str) -> bool:
 
 def is_timestamp(text: str) -> bool:
     """True for a date and time of ISO 8601, with or without zone, on a day and at a time that exist (4.5)."""
+    if len(text) > _TIMESTAMP_LENGTH:
+        return False
     if _COMMON.fullmatch(text):
         return True
     if _DATE_TIME.fullmatch(text) is None or instant(text) is None:

@@ -12,11 +12,15 @@ Where: TypeAlias = "tuple[Where, str | int] | None"
 Check = Callable[[Any, Where, "Report"], None]
 
 _SHOWN = 100
+_KEY_SHOWN = 200
+_MOST = 1_000  # a megabyte of one-letter keys would otherwise be answered with a hundred megabytes
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
 class Report:
-    """The findings of one statement, in the order of its text. `raw` is that text, where the caller has it."""
+    """The findings of one statement, in the order of its text, the first 1 000 of them.
+
+    `raw` is that text, where the caller has it."""
 
     __slots__ = ("findings", "raw")
 
@@ -26,6 +30,8 @@ class Report:
 
     def add(self, rule: str, where: Where, value: Any, **names: Any) -> None:
         """Note a broken rule at a place; `names` fill the braces of its sentence."""
+        if len(self.findings) >= _MOST:
+            return
         place, shown = pointer(where), found(value)
         why = sentence(rule, place).format(**{"found": shown, **names})
         self.findings.append(Finding(place, why, rule, section(rule), shown))
@@ -41,8 +47,12 @@ def keys(where: Where) -> list[str | int]:
 
 
 def pointer(where: Where) -> str:
-    """The place as a JSON pointer (RFC 6901)."""
-    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys(where))
+    """The place as a JSON pointer (RFC 6901); a key of more than 200 characters is cut."""
+    return "".join("/" + _short(str(key)).replace("~", "~0").replace("/", "~1") for key in keys(where))
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= _KEY_SHOWN else key[: _KEY_SHOWN - 1] + "…"
 
 
 def found(value: Any) -> str:
