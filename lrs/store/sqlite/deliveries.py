@@ -11,15 +11,16 @@ from lrs.store.protocols.work import Attempt, Claimed, DeliveryRow, Published, W
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
-    """CREATE TABLE deliveries (id TEXT PRIMARY KEY, target TEXT NOT NULL, event TEXT NOT NULL, event_id TEXT NOT NULL, revision INTEGER NOT NULL,
+    """CREATE TABLE deliveries (id TEXT PRIMARY KEY, target TEXT NOT NULL, event TEXT NOT NULL, event_id TEXT NOT NULL,
+         revision INTEGER NOT NULL,
          payload BLOB NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due INTEGER, lease TEXT NOT NULL DEFAULT '',
          owner TEXT NOT NULL DEFAULT '', unclear INTEGER NOT NULL DEFAULT 0, tried INTEGER NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '',
          created INTEGER NOT NULL, UNIQUE (target, event_id, revision));
        CREATE INDEX deliveries_due ON deliveries (due) WHERE due IS NOT NULL;
        CREATE INDEX deliveries_event ON deliveries (event_id);
        CREATE INDEX deliveries_created ON deliveries (created);
-       CREATE TABLE attempts (delivery TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, why TEXT NOT NULL,
-         status INTEGER, milliseconds REAL NOT NULL, body TEXT NOT NULL);
+       CREATE TABLE attempts (delivery TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
+         why TEXT NOT NULL, status INTEGER, milliseconds REAL NOT NULL, body TEXT NOT NULL);
        CREATE INDEX attempts_of ON attempts (delivery, at)""",
     "CREATE INDEX deliveries_parked ON deliveries (id) WHERE state = 'parked'",
 )
@@ -45,7 +46,8 @@ def owe(db: sqlite3.Connection, target: str, event: Published, now: int) -> None
     itself sent only if the target may have got something."""
     db.execute("""INSERT OR IGNORE INTO deliveries (id, target, event, event_id, revision, payload, state, due, created)
                   VALUES (?,?,?,?,?,?,'pending',?,?)""",
-               (webhook_id(target, event.event_id, event.revision), target, event.event, event.event_id, event.revision, event.body, now, now))
+               (webhook_id(target, event.event_id, event.revision), target, event.event, event.event_id, event.revision, event.body,
+                now, now))
     if event.event != "learning.revoked":
         return
     db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'taken back before it was sent'
