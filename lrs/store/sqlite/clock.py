@@ -1,68 +1,88 @@
-"""The clock that numbers statements: rises within a boot and over reboots, whatever the wall clock does."""
+"""The clock of a statements file: no time it has given is ever given again, whatever the machine's clock does."""
 from __future__ import annotations
 
 import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-STEP_US = 5_000_000
-"""How far ahead of what was given the stored ceiling is renewed: one extra row write each 5 s."""
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SCRIPTS = (
-    """CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, behind INTEGER NOT NULL, ceiling INTEGER NOT NULL);
-       INSERT INTO clock VALUES (1, '', 0, 0)""",
+    "CREATE TABLE clock (one INTEGER PRIMARY KEY CHECK (one = 1), boot TEXT NOT NULL, offset INTEGER NOT NULL, ceiling INTEGER NOT NULL)",
 )
+STEP_US = 5_000_000
+RAISE_US = 1_000
+"""A wall clock ahead of ours by less is the jitter of reading two clocks, not a correction."""
+
+
+def _wall() -> int:
+    return time.time_ns() // 1000
+
+
+def _uptime() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+@lru_cache(maxsize=1)
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """Where time comes from: wall clock and boot-time clock in µs, and the id of this boot."""
+class Ticks:
+    """Where time comes from: wall clock and time since boot (both µs), and the id of this boot."""
 
-    wall: Callable[[], int]
-    boottime: Callable[[], int]
-    boot: Callable[[], str]
-
-
-def _boot() -> str:
-    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
-
-
-SYSTEM = Sources(
-    lambda: time.time_ns() // 1000,
-    lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC) // 1000,
-    _boot,
-)
+    wall: Callable[[], int] = _wall
+    uptime: Callable[[], int] = _uptime
+    boot: Callable[[], str] = _boot
 
 
 class Clock:
-    """µs since 1970: the boot-time clock plus an offset that is computed anew for each boot id as
-    max(wall, ceiling) − boot time, raised within a boot and never lowered. Nothing is given beyond `ceiling`."""
+    """Time since boot plus an offset kept in the file for each boot, so that a step back of the wall clock is not
+    seen; `ceiling`, kept ahead of all that was given, carries the promise over a reboot and to another host."""
 
-    def __init__(self, sources: Sources = SYSTEM) -> None:
-        self._sources = sources
+    def __init__(self, ticks: Ticks | None = None) -> None:
+        self._ticks = ticks or Ticks()
 
-    def draw(self, db: sqlite3.Connection) -> int:
-        """Now, inside the write lock; renews offset and ceiling in this transaction where that is due."""
-        boot, behind, ceiling = db.execute("SELECT boot, behind, ceiling FROM clock").fetchone()
-        boottime, wall, this_boot = self._sources.boottime(), self._sources.wall(), self._sources.boot()
-        offset = wall - boottime
-        fresh = max(offset, ceiling - boottime) if boot != this_boot else max(behind, offset)
-        now = boottime + fresh
-        # the offset is raised by whole steps with the ceiling: a clock that is slewed would else cost a row each time
-        if boot != this_boot or now > ceiling:
-            db.execute("UPDATE clock SET boot = ?, behind = ?, ceiling = ?", (this_boot, fresh, max(ceiling, now + STEP_US)))
-            return now
-        return boottime + max(behind, offset)
+    def peek(self, db: sqlite3.Connection) -> int | None:
+        """µs now, as far as the file allows it to be given; None when `advance` must be called first."""
+        row = db.execute("SELECT boot, offset, ceiling FROM clock").fetchone()
+        if row is None or row[0] != self._ticks.boot():
+            return None
+        now: int = self._ticks.uptime() + row[1]
+        return now if now <= row[2] else None
 
-    def keep_above(self, db: sqlite3.Connection, given: int) -> None:
-        """Raise the ceiling where `given` was drawn beyond it (many statements in one microsecond)."""
-        db.execute("UPDATE clock SET ceiling = ? WHERE ceiling < ?", (given + STEP_US, given))
+    def ceiling(self, db: sqlite3.Connection) -> int:
+        """What no time that was given exceeds; 0 in a new file."""
+        row = db.execute("SELECT ceiling FROM clock").fetchone()
+        return int(row[0]) if row else 0
 
-    def peek(self, db: sqlite3.Connection) -> int:
-        """Now for a reader: never beyond the ceiling, and the ceiling itself after a reboot."""
-        boot, behind, ceiling = db.execute("SELECT boot, behind, ceiling FROM clock").fetchone()
-        if boot != self._sources.boot():
-            return int(ceiling)
-        return int(min(ceiling, self._sources.boottime() + behind))
+    def advance(self, db: sqlite3.Connection, span: int = 0) -> int:
+        """µs now. Must run inside the file's write lock; leaves `span` µs from now on below the ceiling.
+
+        The wall clock is believed only here, in the lock and written down: a reader who believed it alone could
+        promise a time that the next writer stays below.
+        """
+        boot, uptime, wall = self._ticks.boot(), self._ticks.uptime(), self._ticks.wall()
+        row = db.execute("SELECT boot, offset, ceiling FROM clock").fetchone()
+        if row is None:
+            offset, ceiling = wall - uptime, 0
+        elif row[0] != boot:
+            offset, ceiling = max(wall, row[2]) - uptime, row[2]
+        else:
+            offset, ceiling = row[1], row[2]
+            if wall - uptime > offset + RAISE_US:
+                offset = wall - uptime
+        now = uptime + offset
+        self._keep(db, row, (boot, offset, ceiling if now + span <= ceiling else now + span + STEP_US))
+        return now
+
+    def cover(self, db: sqlite3.Connection, seq: int) -> None:
+        """Raise the ceiling above this seq, which is about to be given; inside the write lock."""
+        db.execute("UPDATE clock SET ceiling = ? WHERE ceiling < ?", (seq + STEP_US, seq))
+
+    @staticmethod
+    def _keep(db: sqlite3.Connection, before: tuple[str, int, int] | None, after: tuple[str, int, int]) -> None:
+        if before != after:
+            db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", after)

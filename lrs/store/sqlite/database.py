@@ -18,13 +18,21 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._local = threading.local()
         self._mutex = threading.Lock()
-        self._probes: list[int] = []
         self._opened: list[sqlite3.Connection] = []
-        self._lock_file = os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_file = self._open_lock()
+            # flock belongs to an open file: one of our own writers counts as another only through a second one
+            self._probe_file = self._open_lock()
+        except OSError as error:
+            raise StoreUnavailable(error) from error
+        self._probe_mutex = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+
+    def _open_lock(self) -> int:
+        return os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def connect(self) -> sqlite3.Connection:
         """A new connection, set up as every one of this file is."""
@@ -72,9 +80,48 @@ class Database:
                     raise StoreUnavailable(error) from error
                 finally:
                     if connection.in_transaction:
-                        connection.execute("ROLLBACK")
+                        self._roll_back(connection)
             finally:
                 fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # a connection that cannot roll back keeps its transaction open: closing it is the only way out
+            self._writer = None
+            self._opened.remove(connection)
+            connection.close()
+
+    def reading(self) -> bool:
+        """Whether this thread is inside `read`, so that its snapshot is older than now."""
+        connection = getattr(self._local, "reader", None)
+        return connection is not None and connection.in_transaction
+
+    def idle(self) -> bool:
+        """Whether no process and no thread holds the write lock at this moment."""
+        with self._probe_mutex:
+            try:
+                fcntl.flock(self._probe_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            fcntl.flock(self._probe_file, fcntl.LOCK_UN)
+            return True
+
+    def checkpoint(self, bound_pages: int = 16_384) -> int:
+        """Move what the write-ahead log holds into the file; returns the pages still waiting. Writers are not held
+        up until the log exceeds the bound (64 MiB); then they wait, at most 0.2 s, for it to start afresh."""
+        connection = getattr(self._local, "checkpoints", None)
+        if connection is None:
+            connection = self._local.checkpoints = self.connect()
+        try:
+            connection.execute("PRAGMA busy_timeout=200")
+            _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages > bound_pages:
+                _, pages, done = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(error) from error
+        return int(pages - done)
 
     def migrate(self, name: str, scripts: Sequence[str]) -> None:
         """Run those scripts of `name` that this file has not seen, in order, each in its own transaction."""
@@ -89,29 +136,6 @@ class Database:
             if done < len(scripts):
                 db.execute("INSERT OR REPLACE INTO migrations VALUES (?, ?)", (name, len(scripts)))
 
-    def nobody_writes(self) -> bool:
-        """Whether no process holds the writer lock at this instant (design: the shared-lock rule of consistent-through)."""
-        descriptor = getattr(self._local, "probe", None)
-        if descriptor is None:
-            descriptor = self._local.probe = os.open(f"{self.path}.writer", os.O_RDWR | os.O_CLOEXEC)
-            self._probes.append(descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        return True
-
-    def checkpoint(self) -> None:
-        """Move what the WAL holds into the file, as far as readers allow; waits for nobody."""
-        connection = getattr(self._local, "reader", None)
-        if connection is None:
-            connection = self._local.reader = self.connect()
-        try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        except sqlite3.Error as error:
-            raise StoreUnavailable(error) from error
-
     def data_version(self) -> int:
         """A number that changes when another connection has committed; costs microseconds."""
         connection = getattr(self._local, "version", None)
@@ -124,6 +148,5 @@ class Database:
         for connection in self._opened:
             connection.close()
         self._opened.clear()
-        for descriptor in (self._lock_file, *self._probes):
+        for descriptor in (self._lock_file, self._probe_file):
             os.close(descriptor)
-        self._probes.clear()

@@ -1,135 +1,132 @@
-"""The index: one row a (term, seq, via), young rows merged into the main table in sorted runs, and the walk over them."""
+"""The index of terms: written small and recent, merged in sorted runs, walked several terms at a time."""
 from __future__ import annotations
 
 import sqlite3
-import struct
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from lrs.statements.record import Query
+from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
-    """CREATE TABLE terms_recent (term INTEGER NOT NULL, seq INTEGER NOT NULL, via INTEGER NOT NULL, PRIMARY KEY (term, seq, via)) WITHOUT ROWID;
-       CREATE TABLE terms_main (term INTEGER NOT NULL, seq INTEGER NOT NULL, via INTEGER NOT NULL, PRIMARY KEY (term, seq, via)) WITHOUT ROWID;
-       CREATE TABLE shadow_todo (target INTEGER NOT NULL, referrer INTEGER NOT NULL, PRIMARY KEY (target, referrer)) WITHOUT ROWID""",
+    """CREATE TABLE terms_recent (term INTEGER NOT NULL, seq INTEGER NOT NULL, via INTEGER NOT NULL,
+         PRIMARY KEY (term, seq, via)) WITHOUT ROWID;
+       CREATE TABLE terms_main (term INTEGER NOT NULL, seq INTEGER NOT NULL, via INTEGER NOT NULL,
+         PRIMARY KEY (term, seq, via)) WITHOUT ROWID""",
 )
-REFERRERS = 1000
-"""Referrers that get their rows in the request; the rest is left to the worker."""
+Position = tuple[int, int]
+"""(seq, via): `via` 0 is the statement itself, else the seq of the one it refers to whose term this is."""
+LEAST, GREATEST = -(1 << 63), (1 << 63) - 1
 PROBES = 100_000
-"""Index look-ups a page may cost; then it ends early with a `more`."""
-LARGEST = 2**63 - 1
+CHUNK = 256
 
 
-def write(db: sqlite3.Connection, seq: int, key: bytes, terms: Sequence[int], target: bytes | None) -> None:
-    """Index a new statement: its own rows, those of the chain that it refers to, and shadow rows for its referrers."""
-    rows = [(term, seq, 0) for term in terms]
-    chain = list(_chain(db, target, {seq}))
-    rows += [(term, seq, at) for at, there in chain for term in there]
+def insert(db: sqlite3.Connection, rows: Iterable[tuple[int, int, int]]) -> None:
+    """Add rows (term, seq, via) in the caller's transaction; a row that stands already stays one."""
     db.executemany("INSERT OR IGNORE INTO terms_recent VALUES (?, ?, ?)", rows)
-    seen = {seq, *(at for at, _ in chain)}
-    done = 0
-    for referrer in _referrers(db, key, set(seen)):
-        done += 1
-        if done > REFERRERS:
-            db.execute("INSERT OR IGNORE INTO shadow_todo VALUES (?, ?)", (seq, referrer))
-        else:
-            _shadow(db, referrer, [(seq, terms), *chain])
 
 
-def _shadow(db: sqlite3.Connection, referrer: int, chain: Sequence[tuple[int, Sequence[int]]]) -> None:
-    db.executemany("INSERT OR IGNORE INTO terms_recent VALUES (?, ?, ?)",
-                   [(term, referrer, at) for at, there in chain if at != referrer for term in there])
+class Merge:
+    """Moves postings from the small tree, which every statement is written to, to the large one.
+
+    Runs of neighbouring terms, round and round: so a page of the large tree is written once for many rows.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._at = (LEAST, LEAST, LEAST)
+
+    def run(self, max_rows: int) -> int:
+        """Move at most this many rows in one transaction; returns how many, 0 when nothing is left."""
+        with self._database.write() as db:
+            rows = self._run(db, max_rows)
+            if len(rows) < max_rows and self._at != (LEAST, LEAST, LEAST):
+                self._at = (LEAST, LEAST, LEAST)
+                rows = rows or self._run(db, max_rows)
+            if rows:
+                db.executemany("INSERT OR IGNORE INTO terms_main VALUES (?, ?, ?)", rows)
+                db.execute("DELETE FROM terms_recent WHERE (term, seq, via) >= (?,?,?) AND (term, seq, via) <= (?,?,?)",
+                           (*rows[0], *rows[-1]))
+        if rows:
+            self._at = rows[-1] if len(rows) == max_rows else (LEAST, LEAST, LEAST)
+        return len(rows)
+
+    def _run(self, db: sqlite3.Connection, max_rows: int) -> list[tuple[int, int, int]]:
+        return db.execute("SELECT term, seq, via FROM terms_recent WHERE (term, seq, via) > (?,?,?) "
+                          "ORDER BY term, seq, via LIMIT ?", (*self._at, max_rows)).fetchall()
 
 
-def _chain(db: sqlite3.Connection, target: bytes | None, seen: set[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """(seq, terms) of each statement along the references, until one is missing or was met before."""
-    while target is not None:
-        row = db.execute("SELECT seq, terms, target FROM statements WHERE id = ?", (target,)).fetchone()
-        if row is None or row[0] in seen:
-            return
-        seen.add(row[0])
-        yield row[0], struct.unpack(f"<{len(row[1]) // 8}q", row[1])
-        target = row[2]
+@dataclass(slots=True)
+class Budget:
+    """How many index probes a page may still make."""
+
+    left: int = PROBES
 
 
-def _referrers(db: sqlite3.Connection, key: bytes, seen: set[int]) -> Iterator[int]:
-    waiting = [key]
-    while waiting:
-        for seq, referrer in db.execute("SELECT seq, id FROM statements WHERE target = ?", (waiting.pop(),)).fetchall():
-            if seq not in seen:
-                seen.add(seq)
-                yield seq
-                waiting.append(referrer)
+class _Postings:
+    """One term's rows of both trees in order; remembers what it read ahead, and reads more ahead the more is used."""
+
+    def __init__(self, db: sqlite3.Connection, term: int, ascending: bool, budget: Budget) -> None:
+        way, order = (">=", "ASC") if ascending else ("<=", "DESC")
+        self._sql = " UNION ".join(
+            f"SELECT * FROM (SELECT seq, via FROM {tree} WHERE term = ?1 AND (seq, via) {way} (?2, ?3) "
+            f"ORDER BY seq {order}, via {order} LIMIT ?4)" for tree in ("terms_recent", "terms_main")
+        ) + f" ORDER BY seq {order}, via {order} LIMIT ?4"
+        self._db, self._term, self._budget = db, term, budget
+        self._sign = 1 if ascending else -1
+        self._rows: list[Position] = []  # positions times sign, so that they always ascend
+        self._used, self._size, self._end = 0, 1, False
+
+    def seek(self, at: Position) -> Position | None:
+        """The first position at or after this one in walking order; costs one probe."""
+        self._budget.left -= 1
+        wanted = (at[0] * self._sign, at[1] * self._sign)
+        self._used = bisect_left(self._rows, wanted, self._used)
+        if self._used == len(self._rows):
+            if self._rows and self._end:
+                return None
+            self._read(at)
+            if not self._rows:
+                return None
+        seq, via = self._rows[self._used]
+        return seq * self._sign, via * self._sign
+
+    def _read(self, at: Position) -> None:
+        self._size = min(CHUNK, self._size * 2)
+        rows = self._db.execute(self._sql, (self._term, *at, self._size)).fetchall()
+        self._rows = [(seq * self._sign, via * self._sign) for seq, via in rows]
+        self._used, self._end = 0, len(rows) < self._size
+
+    def weight(self, most: int = 1000) -> int:
+        """How many rows the term has, counted up to `most`."""
+        return sum(self._db.execute(f"SELECT count(*) FROM (SELECT 1 FROM {tree} WHERE term = ? LIMIT {most})",
+                                    (self._term,)).fetchone()[0] for tree in ("terms_recent", "terms_main"))
 
 
-def do_todo(db: sqlite3.Connection, n: int) -> int:
-    """Write the shadow rows of at most n referrers that a request left over."""
-    todo = db.execute("SELECT target, referrer FROM shadow_todo LIMIT ?", (n,)).fetchall()
-    for target, referrer in todo:
-        terms, further = db.execute("SELECT terms, target FROM statements WHERE seq = ?", (target,)).fetchone()
-        _shadow(db, referrer, [(target, struct.unpack(f"<{len(terms) // 8}q", terms)), *_chain(db, further, {target})])
-        db.execute("DELETE FROM shadow_todo WHERE target = ? AND referrer = ?", (target, referrer))
-    return len(todo)
+class Walk:
+    """The seqs at which all of some terms stand together at one (seq, via), in order. Needs a read snapshot."""
 
+    def __init__(self, db: sqlite3.Connection, terms: Sequence[int], ascending: bool, budget: Budget) -> None:
+        self._budget, self._ascending = budget, ascending
+        ranges = [_Postings(db, term, ascending, budget) for term in terms]
+        self._ranges = sorted(ranges, key=_Postings.weight) if len(ranges) > 1 else ranges
+        self.reached: int | None = None
+        """The seq up to which everything was looked at when the budget ran out."""
 
-def merge(db: sqlite3.Connection, n: int) -> int:
-    """Move at most n rows, in key order, from the young table into the main one."""
-    rows = db.execute("SELECT term, seq, via FROM terms_recent ORDER BY term, seq, via LIMIT ?", (n,)).fetchall()
-    if rows:
-        db.executemany("INSERT OR IGNORE INTO terms_main VALUES (?, ?, ?)", rows)
-        db.execute("DELETE FROM terms_recent WHERE (term, seq, via) <= (?, ?, ?)", rows[-1])
-    return len(rows)
-
-
-def walk(db: sqlite3.Connection, query: Query, through: int) -> tuple[list[int], int | None]:
-    """The seqs of a page in order, and where it goes on (None: nothing more)."""
-    low, high = (query.since or 0) + 1 if query.since is not None else 0, min(through, LARGEST if query.until is None else query.until)
-    if query.after is not None:
-        low, high = (max(low, query.after + 1), high) if query.ascending else (low, min(high, query.after - 1))
-    found: list[int] = []
-    at = None
-    for at, matches in _candidates(db, query, low, high):
-        if matches and _shown(db, at, query.credential_id):
-            if len(found) == query.limit:
-                return found, found[-1]
-            found.append(at)
-        elif not matches:
-            return found, at
-    return found, None
-
-
-def _shown(db: sqlite3.Connection, seq: int, credential_id: str | None) -> bool:
-    voided, credential = db.execute("SELECT voided, credential FROM statements WHERE seq = ?", (seq,)).fetchone()
-    return not voided and credential_id in (None, credential)
-
-
-def _candidates(db: sqlite3.Connection, query: Query, low: int, high: int) -> Iterator[tuple[int, bool]]:
-    """(seq, True) for each match in order; (seq, False) once, where the budget of probes ended."""
-    order, least = ("ASC", ">=") if query.ascending else ("DESC", "<=")
-    if not query.terms:
-        probes = 0
-        for (seq,) in db.execute(f"SELECT seq FROM statements WHERE seq BETWEEN ? AND ? ORDER BY seq {order}", (low, high)):
-            probes += 1
-            if probes > PROBES:
-                yield seq, False
-                return
-            yield seq, True
-        return
-    tables = " UNION ALL ".join(
-        f"SELECT seq, via FROM (SELECT seq, via FROM {table} WHERE term = ?1 AND (seq, via) {least} (?2, ?3) ORDER BY seq {order}, via {order} LIMIT 1)"
-        for table in ("terms_recent", "terms_main"))
-    seek = f"SELECT seq, via FROM ({tables}) ORDER BY seq {order}, via {order} LIMIT 1"
-    position = (low, 0) if query.ascending else (high, LARGEST)
-    terms, agreed, turn = query.terms, 0, 0
-    for _ in range(PROBES):
-        row = db.execute(seek, (terms[turn], *position)).fetchone()
-        if row is None or not low <= row[0] <= high:
-            return
-        agreed = agreed + 1 if row == position else 1
-        position = row
-        if agreed == len(terms):
-            yield row[0], True
-            position = (row[0] + 1, 0) if query.ascending else (row[0] - 1, LARGEST)
-            agreed = 0
-        else:
-            turn = (turn + 1) % len(terms)
-    yield position[0] - 1 if query.ascending else position[0] + 1, False
+    def seek(self, seq: int) -> int | None:
+        """The first matching seq at or after this one; None at the end, or when the budget ran out (`reached` set)."""
+        at = (seq, LEAST + 1 if self._ascending else GREATEST)
+        agreed = 0
+        while agreed < len(self._ranges):
+            for postings in self._ranges:
+                found = postings.seek(at)
+                if found is None:
+                    return None
+                agreed = agreed + 1 if found == at else 1
+                at = found
+                if agreed >= len(self._ranges):
+                    break
+            if self._budget.left <= 0 and agreed < len(self._ranges):
+                self.reached = at[0] - 1 if self._ascending else at[0] + 1
+                return None
+        return at[0]
