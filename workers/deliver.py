@@ -4,12 +4,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.protocols.work import Attempt, Claimed
 from workers.connectors.base import (
@@ -22,45 +22,120 @@ from workers.connectors.base import (
     Target,
 )
 from workers.connectors.http import timeout_of
+from workers.connectors.registry import connectors as every_connector
 from workers.schedule import SECOND, next_step
 
 POOL = 8
 """Deliveries in flight at once in one worker; no more are claimed than can start at once."""
 
 MARGIN = 30.0
-"""Seconds of a lease beyond the longest timeout among the targets: for resolving names and for the record."""
+"""Seconds of a lease beyond the exchanges: for resolving names and for the record."""
 
-OWNER = f"{socket.gethostname()}:{os.getpid()}"
+EXCHANGES = 3
+"""The most exchanges of one attempt: asking what is there, and a question and a call of the connector's own."""
+
+
+def now_us() -> int:
+    """µs since 1970 by this machine's clock."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    claimed: Claimed
+    attempt: Attempt | None
+    target_state: str = ""
+
+
+@dataclass
+class Deliverer:
+    """One worker's hands: a few deliveries at a time. Killed at any instant, nothing owed is lost: a claim whose lease
+    ended comes back as unclear, and is asked for with `find` where the target does not drop repeats by itself."""
+
+    services: Services
+    owner: str = field(default_factory=lambda: f"worker-{os.getpid()}-{time.time_ns()}")
+    clock: Callable[[], int] = now_us
+    connectors: Mapping[str, Connector] | None = None
+    rng: Callable[[], float] = random.random
+
+    def __post_init__(self) -> None:
+        self._connectors = self.connectors if self.connectors is not None else every_connector(self.clock)
+
+    def take_over(self) -> int:
+        """For the only worker, at its start: what a worker that is gone was sending is sent again at once where the
+        target drops a repeated webhook-id; elsewhere it waits for its lease to end and is asked for. How many."""
+        safe = [row.name for row in self.services.store.work.targets()
+                if row.connector in self._connectors and self._connectors[row.connector].dedupes]
+        return self.services.store.work.expire_leases(safe, self.owner, self.clock())
+
+    def deliver_due(self, limit: int = 1000) -> int:
+        """Send what is due, `POOL` at once, until nothing is due or `limit` were claimed; how many ended. A free place
+        is filled at once: a slow target holds its own place only. Raises `StoreUnavailable`."""
+        ended = taken = 0
+        with ThreadPoolExecutor(POOL, thread_name_prefix="deliver") as pool:
+            running: set[Future[_Ended]] = set()
+            while True:
+                room = min(POOL - len(running), limit - taken)
+                claimed = self._claim(room) if room > 0 else []
+                taken += len(claimed)
+                targets = self._targets() if claimed else {}
+                running |= {pool.submit(self._one, one, targets.get(one.target)) for one in claimed}
+                if not running:
+                    return ended
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                ended += self._record([future.result() for future in done])
+
+    def _targets(self) -> dict[str, Target]:
+        return {row.name: Target(row.name, row.connector, row.settings, row.state, row.why)
+                for row in self.services.store.work.targets()}
+
+    def _claim(self, n: int) -> list[Claimed]:
+        longest = max((timeout_of(target) for target in self._targets().values()), default=0.0)
+        return self.services.store.work.claim_due(n, EXCHANGES * longest + MARGIN, self.owner, self.clock())
+
+    def _record(self, ended: list[_Ended]) -> int:
+        work = self.services.store.work
+        for one in ended:
+            # The target first: were we killed between the two, the delivery is only claimed again once it is resumed.
+            if one.target_state and one.attempt is not None:
+                work.set_target_state(one.claimed.target, one.target_state, one.attempt.why)
+        work.give_back([one.claimed for one in ended if one.attempt is None], self.clock())
+        return work.record([one.attempt for one in ended if one.attempt is not None])
+
+    def _one(self, claimed: Claimed, target: Target | None) -> _Ended:
+        answer = self._answer(claimed, target)
+        if answer is None:
+            return _Ended(claimed, None)
+        at = self.clock()
+        step = next_step(answer.outcome, claimed.attempts, at, self.rng)
+        return _Ended(claimed, Attempt(claimed.id, claimed.lease, at, step.state, step.attempts, step.due, step.why,
+                                       answer.status, answer.milliseconds, answer.body), step.target_state)
+
+    def _answer(self, claimed: Claimed, target: Target | None) -> Answer | None:
+        connector = self._connectors.get(target.connector) if target else None
+        if target is None or connector is None:
+            return Answer(Misconfigured(f"there is no connector {target.connector if target else claimed.target!r} here"))
+        try:
+            delivery = Delivery(claimed.id, claimed.target, claimed.event, claimed.event_id, claimed.revision,
+                                json.loads(claimed.payload), claimed.attempts, claimed.unclear, claimed.lease,
+                                claimed.lease_until)
+            if connector.name != "webhook":  # a webhook carries the one flat shape and nothing else
+                delivery = replace(delivery, payload=enriched(delivery.payload, self.services.store.directory))
+            return attempt(delivery, target, connector, self.clock)
+        except Exception as fault:
+            # A fault of a connector costs its own delivery an attempt, and no other delivery anything.
+            return Answer(Retry(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}"))
 
 
 def deliver_once(services: Services, clock: Callable[[], int], connectors: Mapping[str, Connector], n: int = POOL,
-                 rng: Callable[[], float] = random.random, owner: str = OWNER) -> int:
-    """Claim up to n due deliveries (at most `POOL`), send them side by side, record each as it ends; how many ended.
-
-    `clock` gives µs since 1970, as the store's claims do. Killed at any instant, nothing owed is lost: a claim whose
-    lease ended comes back as unclear, and is asked for with `find` where the target does not drop repeats itself.
-    Raises `StoreUnavailable`; what was sent and not recorded then is unclear too.
-    """
-    targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why)
-               for row in services.store.work.targets()}
-    longest = max((timeout_of(t) for t in targets.values()), default=0.0)
-    # A target without an idempotency key may take a question and a call each: two or three exchanges.
-    claimed = services.store.work.claim_due(min(n, POOL), 3 * longest + MARGIN, owner, clock())
-    if not claimed:
-        return 0
-    ended = 0
-    with ThreadPoolExecutor(len(claimed), thread_name_prefix="deliver") as pool:
-        running: set[Future[Attempt]] = {pool.submit(_one, services, one, targets.get(one.target), connectors, clock, rng)
-                                        for one in claimed}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            ended += services.store.work.record([future.result() for future in done])
-    return ended
+                 rng: Callable[[], float] = random.random) -> int:
+    """Claim at most n due deliveries, send and record them; how many ended. `clock` gives µs since 1970."""
+    return Deliverer(services, clock=clock, connectors=connectors, rng=rng).deliver_due(n)
 
 
 def attempt(delivery: Delivery, target: Target, connector: Connector, clock: Callable[[], int]) -> Answer | None:
     """One try: an attempt whose end is unknown is looked for first unless the target drops repeats. None if too little
-    of the lease is left to send within it: whoever claims it next will."""
+    of the lease is left to send within it: nothing was sent."""
     if not connector.dedupes and (delivery.unclear or delivery.attempts):
         if not _time_left(delivery, target, clock):
             return None
@@ -74,43 +149,15 @@ def attempt(delivery: Delivery, target: Target, connector: Connector, clock: Cal
     return connector.send(delivery, target)
 
 
-def _one(services: Services, claimed: Claimed, target: Target | None, connectors: Mapping[str, Connector],
-         clock: Callable[[], int], rng: Callable[[], float]) -> Attempt:
-    connector = connectors.get(target.connector) if target else None
-    sent: Answer | None
-    if target is None or connector is None:
-        sent = Answer(Misconfigured(f"there is no connector {target.connector if target else claimed.target!r} here"))
-    else:
-        try:
-            payload = json.loads(claimed.payload)
-            delivery = Delivery(claimed.id, claimed.target, claimed.event, claimed.event_id, claimed.revision,
-                                payload if connector.name == "webhook"
-                                else enriched(payload, services.store.directory), claimed.attempts, claimed.unclear,
-                                claimed.lease, claimed.lease_until)
-            sent = attempt(delivery, target, connector, clock)
-        except StoreUnavailable:
-            sent = None
-        except Exception as fault:
-            sent = Answer(Retry(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}"))
-    if sent is None:
-        return Attempt(claimed.id, claimed.lease, clock(), "waiting", claimed.attempts, clock(), "not started in time",
-                      unclear=claimed.unclear)
-    step = next_step(sent.outcome, claimed.attempts, clock(), rng)
-    # A Retry without a status is a broken exchange: the target may have acted on it.
-    unclear = step.state == "waiting" and (claimed.unclear or (isinstance(sent.outcome, Retry) and sent.status is None))
-    return Attempt(claimed.id, claimed.lease, clock(), step.state, step.attempts, step.due, step.why, sent.status,
-                   sent.milliseconds, sent.body, unclear, step.target_state)
-
-
 def enriched(payload: Mapping[str, Any], directory: Any) -> dict[str, Any]:
     """The event with what the directory knows today and the event does not carry: `user.hrisId`, `user.crmId`,
     `course.title`, `course.hrisType`. For connectors that need a vendor's own ids."""
     event = dict(payload)
     user, course = dict(event.get("user") or {}), dict(event.get("course") or {})
-    person = directory.person(str(user.get("externalId") or "")) if user.get("externalId") else None
+    person = directory.person(str(user["externalId"])) if user.get("externalId") else None
     if person is not None:
         user.update({k: v for k, v in (("hrisId", person.hris_id), ("crmId", person.crm_id)) if v and k not in user})
-    known = next((c for c in directory.courses() if c.id == course.get("id")), None) if course.get("id") else None
+    known = next((c for c in directory.courses() if c.id == course["id"]), None) if course.get("id") else None
     if known is not None:
         course.update({k: v for k, v in (("title", known.title), ("hrisType", known.hris_type)) if v and k not in course})
     return {**event, **({"user": user} if user else {}), **({"course": course} if course else {})}

@@ -120,7 +120,7 @@ def serve(port: int, data: str, key: str) -> None:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _do  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = _do
 
         def log_message(self, *_: Any) -> None:
             """Quiet: what it holds can be read back at /sandbox/records."""

@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 UPSERT = ("/crm/v3/objects/contacts/batch/upsert", "/crm/objects/2026-03/contacts/batch/upsert")
 UNIQUE = ("email", "employee_id")
@@ -75,7 +75,8 @@ def complaint(row: Any) -> str:
     return ""
 
 
-def answer(contacts: Contacts, key: str, method: str, path: str, authorization: str, body: bytes) -> tuple[int, Any]:
+def answer(contacts: Contacts, key: str, method: str, path: str, authorization: str, body: bytes,
+           query: str = "") -> tuple[int, Any]:
     """(status, JSON) of one request."""
     if path in ("/", "/health"):
         return 200, {"sandbox": "hubspot"}
@@ -87,6 +88,10 @@ def answer(contacts: Contacts, key: str, method: str, path: str, authorization: 
         return 401, _error("INVALID_AUTHENTICATION", "Authentication credentials not found or invalid.")
     if (method, path) == ("GET", "/crm/v3/objects/contacts"):
         return 200, {"results": contacts.all()[:100]}
+    if method == "GET" and path.startswith("/crm/v3/objects/contacts/"):
+        wanted, prop = unquote(path.rpartition("/")[2]), parse_qs(query).get("idProperty", ["id"])[0]
+        found = next((c for c in contacts.all() if wanted == (c["id"] if prop == "id" else c["properties"].get(prop))), None)
+        return (200, found) if found else (404, _error("OBJECT_NOT_FOUND", "resource not found"))
     if path not in UPSERT:
         return 404, _error("OBJECT_NOT_FOUND", "no such resource")
     if method != "POST":
@@ -131,7 +136,7 @@ def serve(port: int, data: str, key: str) -> None:
         def _do(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             status, value = answer(contacts, key, self.command, urlsplit(self.path).path,
-                                   self.headers.get("authorization", ""), body)
+                                   self.headers.get("authorization", ""), body, urlsplit(self.path).query)
             text = json.dumps(value).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -139,7 +144,7 @@ def serve(port: int, data: str, key: str) -> None:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _do  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = _do
 
         def log_message(self, *_: Any) -> None:
             """Quiet: what it holds can be read back at /sandbox/contacts."""

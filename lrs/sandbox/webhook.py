@@ -67,11 +67,11 @@ def serve(port: int, data: str, secret: str) -> None:
             self.end_headers()
             self.wfile.write(text)
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             """What it holds."""
             self._answer(200, received.all() if urlsplit(self.path).path == "/sandbox/received" else {"sandbox": "webhook"})
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             """Verify, keep, acknowledge."""
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             headers = {k.lower(): v for k, v in self.headers.items()}
