@@ -17,7 +17,7 @@ class Outcome:
 
 OUTCOMES = (
     Outcome("00101", "ada.ek@acme.example", "https://catalogue.acme.example/forklift", "Forklift safety", "passed"),
-    Outcome("00102", "bo.lind@acme.example", "https://lms.acme.example/courses/data-protection", "Data protection", "completed"),
+    Outcome("00102", "bo.lind@acme.example", "https://lms.acme.example/courses/data-protection", "Data protection", "passed"),
     Outcome("00103", "cleo.marsh@acme.example", "https://content.acme.example/negotiation", "Negotiation skills", "passed"),
     Outcome("00104", "dan.oduya@acme.example", "https://content.acme.example/conduct", "Code of conduct", "completed"),
     Outcome("00103", "cleo.marsh@acme.example", "https://moodle.acme.example/course/view.php?id=12", "First aid", "completed"),

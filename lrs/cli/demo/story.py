@@ -13,12 +13,13 @@ import httpx
 from lrs.cli.demo import checks, company
 from lrs.cli.demo.company import Company
 from lrs.cli.demo.processes import DidNotStart, Processes
-from lrs.cli.demo.traffic import Sent, traffic
+from lrs.cli.demo.traffic import ADL, Sent, traffic
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.judge import judge
 from verbs.read import read
 
 QUIET_SECONDS = 25.0
+VOIDED = ADL + "voided"
 
 
 def tell(folder: Path, *, port: int, once: bool, broken: str) -> int:
@@ -78,6 +79,8 @@ def arrive(acme: Company, sent: list[Sent]) -> None:
     answers: Counter[tuple[str, int]] = Counter()
     with httpx.Client(base_url=acme.url, timeout=20) as client:
         for one in sent:
+            if one.statement["verb"]["id"] == VOIDED:
+                settle(acme)  # so that there is something to take back
             answer = client.post("/xapi/statements", json=one.statement, auth=acme.providers[one.provider],
                                  headers={"X-Experience-API-Version": "1.0.3"})
             answers[one.provider, answer.status_code] += 1
@@ -117,14 +120,14 @@ def readings(acme: Company, sent: list[Sent]) -> None:
         click.echo(f"{one.shows}\n{'':<44} {judgement.why}")
 
 
-def settle(acme: Company, expected_parked: int) -> None:
+def settle(acme: Company, expected_parked: int | None = None) -> None:
     """Wait until everything is routed and every delivery was tried, at most 25 s."""
     until = time.monotonic() + QUIET_SECONDS
     work = acme.store.work
     while time.monotonic() < until:
         states, cursor = work.count_by_state(), work.cursor("route")
         quiet = not acme.store.statements.follow(cursor.seq, 1) and not acme.store.directory.changes(cursor.change, 1)
-        if quiet and work.count_held() == expected_parked and not states.get("pending", 0) + states.get("leased", 0):
+        if quiet and expected_parked in (None, work.count_held()) and not states.get("pending", 0) + states.get("leased", 0):
             return
         time.sleep(0.1)
 
