@@ -60,7 +60,7 @@ class Merge:
 class Budget:
     """How many index probes a page may still make."""
 
-    left: int = PROBES
+    left: int
 
 
 class _Postings:

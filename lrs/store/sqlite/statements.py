@@ -160,7 +160,7 @@ def _page(db: sqlite3.Connection, query: Query, through: int) -> Page:
     if query.after is not None:
         low, high = (max(low, query.after + 1), high) if query.ascending else (low, min(high, query.after - 1))
     step, at = (1, low) if query.ascending else (-1, high)
-    budget = postings.Budget()
+    budget = postings.Budget(postings.PROBES)
     walk = postings.Walk(db, query.terms, query.ascending, budget) if query.terms else _Log(db, query.ascending, budget)
     records: list[Record] = []
     while low <= at <= high:
