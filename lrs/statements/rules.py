@@ -45,7 +45,7 @@ _ROWS = (
     # The statement
     ("statement.required", "2.2", "a statement needs \"{missing}\""),
     ("statement.void", "2.3.2", "a voiding statement's object must be a StatementRef with the id of the statement it voids"),
-    ("statement.version", "2.4.10", "version must start with \"1.0.\", e.g. \"1.0.0\"; it is \"{found}\""),
+    ("statement.version", "2.4.10", "version must be of the 1.0 line, e.g. \"1.0.0\"; it is \"{found}\""),
     ("authority.group", "2.4.9", "authority is an Agent, or an anonymous Group of exactly two Agents (OAuth)"),
     # Actors
     ("actor.no_identifier", "2.4.2.1", "an Agent needs one of mbox, mbox_sha1sum, openid or account"),

@@ -147,7 +147,7 @@ class Statements:
     def statement(self) -> str:
         """The JSON text of a valid statement."""
         pair = {"objectType": "Group", "member": [self.agent(), self.agent()]}
-        ours = self.some(id=self.uuid, stored=lambda: self.pick(TIMES), version=lambda: self.pick(["1.0.0", "1.0.9"]),
+        ours = self.some(id=self.uuid, stored=lambda: self.pick(TIMES), version=lambda: self.pick(["1.0.0", "1.0.9", "1.0"]),
                          authority=lambda: self.pick([self.agent(), pair]))
         return text_of({**self.body(nested=False), **ours})
 

@@ -99,7 +99,7 @@ MUTATIONS: list[Row] = [
     *_at("duration", f"{R}/duration", "", "P", "PT", "1H", "P4W1D", "PT1.5H3M", "P1YT", "-PT1H", "PT1H ", "P00:01:00", "pt1h"),
     *_gone("statement.required", "", "actor", "verb", "object"),
     ("statement.void", "/object", "/verb/id", "http://adlnet.gov/expapi/verbs/voided"),
-    *_at("statement.version", "/version", "1.0", "1.1.0", "0.95", "2.0.0", "1.0.", "1.0.0 "),
+    *_at("statement.version", "/version", "1", "1.1.0", "1.00", "0.95", "2.0.0", "1.0.", "1.0.0 "),
     *_at("authority.group", "/authority", {"objectType": "Group", "member": [AGENT]},
          {"objectType": "Group", "member": [AGENT] * 3}, {**GROUP, **AGENT}, {"objectType": "Group", **AGENT}),
     *_each("actor.no_identifier", f"/actor {C}/instructor /authority", {}, {"name": "Ann"}, {"objectType": "Agent"}),

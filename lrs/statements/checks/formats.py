@@ -11,14 +11,14 @@ _TIMESTAMP_LENGTH = 300  # digits enough for anyone, and few enough to compute w
 _MEMO_LENGTH = 512  # a longer text is checked anew each time, so that the memo stays within a few megabytes
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0<>\"{}|\\^`\ud800-\udfff]|%(?![0-9A-Fa-f]{2})")  # RFC 3987, 2.2
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f<>\"{}|\\^`\ud800-\udfff]|%(?![0-9A-Fa-f]{2})")  # RFC 3987, 2.2
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _MBOX = re.compile(r"mailto:[^\s@<>]+@[^\s@<>]+")
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}")
 _SHA2 = re.compile(r"(?:[0-9A-Fa-f]{56}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})")
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+"
 _MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}[ \t]*(?:;.*)?", re.ASCII)
-_VERSION = re.compile(r"1\.0\.[0-9]+(?:-[0-9A-Za-z.\-]+)?")
+_VERSION = re.compile(r"1\.0(?:\.[0-9]+(?:-[0-9A-Za-z.\-]+)?)?")
 _DURATION = re.compile(
     r"P(?=.)(?:\d+(?:[.,]\d+)?W"
     r"|(?:\d+(?:[.,]\d+(?=Y\Z))?Y)?(?:\d+(?:[.,]\d+(?=M\Z))?M)?(?:\d+(?:[.,]\d+(?=D\Z))?D)?"
@@ -104,7 +104,7 @@ def is_media_type(text: str) -> bool:
 
 
 def is_version(text: str) -> bool:
-    """True for a version of the 1.0 line (2.4.10)."""
+    """True for a version of the 1.0 line (2.4.10); `1.0` stands for 1.0.0 (Communication 3.3)."""
     return _VERSION.fullmatch(text) is not None
 
 
