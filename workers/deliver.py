@@ -4,10 +4,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lrs.services import Services
@@ -22,7 +21,6 @@ from workers.connectors.base import (
     Target,
 )
 from workers.connectors.http import timeout_of
-from workers.connectors.registry import connectors as every_connector
 from workers.schedule import SECOND, next_step
 
 POOL = 8
@@ -35,16 +33,10 @@ EXCHANGES = 3
 """The most exchanges of one attempt: asking what is there, and a question and a call of the connector's own."""
 
 
-def now_us() -> int:
-    """µs since 1970 by this machine's clock."""
-    return time.time_ns() // 1000
-
-
 @dataclass(frozen=True, slots=True)
 class _Ended:
     claimed: Claimed
     attempt: Attempt | None
-    target_state: str = ""
 
 
 @dataclass
@@ -53,20 +45,10 @@ class Deliverer:
     ended comes back as unclear, and is asked for with `find` where the target does not drop repeats by itself."""
 
     services: Services
-    owner: str = field(default_factory=lambda: f"worker-{os.getpid()}-{time.time_ns()}")
-    clock: Callable[[], int] = now_us
-    connectors: Mapping[str, Connector] | None = None
+    owner: str
+    clock: Callable[[], int]
+    connectors: Mapping[str, Connector]
     rng: Callable[[], float] = random.random
-
-    def __post_init__(self) -> None:
-        self._connectors = self.connectors if self.connectors is not None else every_connector(self.clock)
-
-    def take_over(self) -> int:
-        """For the only worker, at its start: what a worker that is gone was sending is sent again at once where the
-        target drops a repeated webhook-id; elsewhere it waits for its lease to end and is asked for. How many."""
-        safe = [row.name for row in self.services.store.work.targets()
-                if row.connector in self._connectors and self._connectors[row.connector].dedupes]
-        return self.services.store.work.expire_leases(safe, self.owner, self.clock())
 
     def deliver_due(self, limit: int = 1000) -> int:
         """Send what is due, `POOL` at once, until nothing is due or `limit` were claimed; how many ended. A free place
@@ -95,11 +77,8 @@ class Deliverer:
 
     def _record(self, ended: list[_Ended]) -> int:
         work = self.services.store.work
-        for one in ended:
-            # The target first: were we killed between the two, the delivery is only claimed again once it is resumed.
-            if one.target_state and one.attempt is not None:
-                work.set_target_state(one.claimed.target, one.target_state, one.attempt.why)
-        work.give_back([one.claimed for one in ended if one.attempt is None], self.clock())
+        if unsent := [one.claimed for one in ended if one.attempt is None]:
+            work.give_back(unsent, self.clock())
         return work.record([one.attempt for one in ended if one.attempt is not None])
 
     def _one(self, claimed: Claimed, target: Target | None) -> _Ended:
@@ -108,11 +87,14 @@ class Deliverer:
             return _Ended(claimed, None)
         at = self.clock()
         step = next_step(answer.outcome, claimed.attempts, at, self.rng)
+        # A failure without a status is a broken exchange: the target may have acted on it.
+        unclear = step.state == "waiting" and (
+            claimed.unclear or (isinstance(answer.outcome, Retry) and answer.status is None))
         return _Ended(claimed, Attempt(claimed.id, claimed.lease, at, step.state, step.attempts, step.due, step.why,
-                                       answer.status, answer.milliseconds, answer.body), step.target_state)
+                                       answer.status, answer.milliseconds, answer.body, unclear, step.target_state))
 
     def _answer(self, claimed: Claimed, target: Target | None) -> Answer | None:
-        connector = self._connectors.get(target.connector) if target else None
+        connector = self.connectors.get(target.connector) if target else None
         if target is None or connector is None:
             return Answer(Misconfigured(f"there is no connector {target.connector if target else claimed.target!r} here"))
         try:
@@ -127,10 +109,11 @@ class Deliverer:
             return Answer(Retry(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}"))
 
 
-def deliver_once(services: Services, clock: Callable[[], int], connectors: Mapping[str, Connector], n: int = POOL,
-                 rng: Callable[[], float] = random.random) -> int:
-    """Claim at most n due deliveries, send and record them; how many ended. `clock` gives µs since 1970."""
-    return Deliverer(services, clock=clock, connectors=connectors, rng=rng).deliver_due(n)
+def deliver_once(services: Services, clock: Callable[[], int], connectors: Mapping[str, Connector], n: int = 1000,
+                 rng: Callable[[], float] = random.random, owner: str = "") -> int:
+    """Claim at most n due deliveries, send and record them; how many ended. `clock` gives µs since 1970, `owner` names
+    the worker in its claims. Raises `StoreUnavailable`."""
+    return Deliverer(services, owner or f"worker-{os.getpid()}", clock, connectors, rng).deliver_due(n)
 
 
 def attempt(delivery: Delivery, target: Target, connector: Connector, clock: Callable[[], int]) -> Answer | None:
