@@ -105,14 +105,20 @@ def test_an_expired_lease_comes_back_as_unclear_and_its_old_token_changes_nothin
     assert states(work) == {1: "delivered"}
 
 
-def test_a_try_without_any_answer_is_unclear_and_one_with_an_answer_is_not(work: SqliteWork) -> None:
+@pytest.mark.parametrize("unclear", [True, False])
+def test_a_try_that_may_have_arrived_comes_back_as_unclear(work: SqliteWork, unclear: bool) -> None:
     publish(work, ("completed", "a", 1))
     [one] = claim(work)
-    end(work, one, "waiting", status=None, due=LATER)
-    [again] = claim(work)
-    assert again.unclear
-    end(work, again, "waiting", status=503, due=LATER)
-    assert not claim(work)[0].unclear
+    work.record([Attempt(one.id, one.lease, LATER, "waiting", 1, LATER, "no answer", unclear=unclear)])
+    assert [again.unclear for again in claim(work)] == [unclear]
+
+
+def test_an_attempt_can_stop_its_whole_target_in_the_same_write(work: SqliteWork) -> None:
+    publish(work, ("completed", "a", 1), ("completed", "b", 1))
+    [one] = claim(work, 1)
+    work.record([Attempt(one.id, one.lease, LATER, "waiting", 0, LATER, "401: the key is wrong", 401, target_state="paused")])
+    assert [(t.state, t.why) for t in work.targets()] == [("paused", "401: the key is wrong")]
+    assert claim(work) == []
 
 
 def test_what_was_not_sent_is_given_back_at_once(work: SqliteWork) -> None:

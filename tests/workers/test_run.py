@@ -1,0 +1,107 @@
+"""The embedded worker: woken by a write, it routes by itself, survives faults and stops when told."""
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lrs.completions.model import Course, Person
+from lrs.completions.subjects import email_identifiers
+from lrs.config import Settings
+from lrs.errors import StoreUnavailable
+from lrs.ingest.batch import accept
+from lrs.ingest.prepare import Provider
+from lrs.services import Services
+from lrs.store.open_store import open_store
+from workers import run
+
+COURSE = "https://courses.example/forklift"
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Services:
+    made = Services(Settings(data=tmp_path), open_store(tmp_path))
+    made.store.directory.put_courses([Course(COURSE)])
+    made.store.directory.put_people([Person("7", "ada@example.com", identifiers=tuple(email_identifiers("ada@example.com")))])
+    return made
+
+
+@pytest.fixture
+def running(services: Services, tmp_path: Path) -> Iterator[threading.Thread]:
+    stop = threading.Event()
+    thread = threading.Thread(target=run.run_forever, args=(Services(services.settings, open_store(tmp_path)), stop))
+    thread.start()
+    yield thread
+    stop.set()
+    thread.join(15)
+    assert not thread.is_alive()
+
+
+def send(services: Services) -> None:
+    one = {"id": str(uuid.uuid4()), "actor": {"mbox": "mailto:ada@example.com"}, "object": {"id": COURSE},
+           "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"}}
+    accept(services, json.dumps(one).encode(), Provider("sim", frozenset(), "sim", {"account": {"homePage": "https://l.example", "name": "s"}}))
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_statement_is_routed_without_anybody_calling(services: Services, running: threading.Thread) -> None:
+    send(services)
+    assert eventually(lambda: len(services.store.work.feed(0, 10)) == 1)
+
+
+def test_a_store_that_fails_for_a_while_is_tried_again(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "BACKOFF_SECONDS", 0.05)
+    real, failed = run.route_once, []
+
+    def twice_broken(of: Services, *more: int) -> object:
+        if len(failed) < 2:
+            failed.append(1)
+            raise StoreUnavailable("disk I/O error") if len(failed) == 1 else ValueError("a bug")
+        return real(of, *more)
+
+    monkeypatch.setattr(run, "route_once", twice_broken)
+    stop = threading.Event()
+    thread = threading.Thread(target=run.run_forever, args=(Services(services.settings, open_store(tmp_path)), stop))
+    thread.start()
+    try:
+        send(services)
+        assert eventually(lambda: len(services.store.work.feed(0, 10)) == 1)
+    finally:
+        stop.set()
+        thread.join(15)
+    assert len(failed) == 2
+    assert not thread.is_alive()
+
+
+def test_the_celery_tasks_are_the_same_functions_and_never_run_in_the_caller(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers import app
+
+    conf = app.app.conf
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost, conf.worker_prefetch_multiplier) == (True, True, 1)
+    assert (conf.task_ignore_result, conf.task_serializer, list(conf.accept_content)) == (True, "json", ["json"])
+    assert not conf.task_always_eager
+    monkeypatch.setenv("LRS_DATA", str(services.settings.data))
+    monkeypatch.setenv("LRS_BROKER_URL", "redis://127.0.0.1:6379/0")
+    app.services.cache_clear()
+    send(services)
+    app.route.run()
+    app.upkeep.run()
+    app.deliver.run()
+    app.services().store.close()
+    app.services.cache_clear()
+    assert len(services.store.work.feed(0, 10)) == 1
