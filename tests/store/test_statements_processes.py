@@ -1,0 +1,77 @@
+"""Several processes on the same file: one wins an id, and a follower by Consistent-Through misses nothing."""
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from lrs.statements.record import Query
+
+WRITER = Path(__file__).with_name("statements_writer.py")
+
+
+def start(folder, threads, each, seed=""):
+    return subprocess.Popen([sys.executable, WRITER, str(folder), str(threads), str(each), seed], stdout=subprocess.PIPE)
+
+
+def result(process):
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return json.loads(out)
+
+
+def test_of_two_processes_that_add_the_same_ids_one_wins_each(open_statements, tmp_path):
+    store = open_statements()
+    one, two = [result(process) for process in [start(tmp_path, 4, 50, "same") for _ in range(2)]]
+    assert set(one["accepted"]) | set(two["accepted"]) == set(one["accepted"] + one["refused"])
+    assert not set(one["accepted"]) & set(two["accepted"])
+    assert len(one["accepted"]) + len(two["accepted"]) == store.count() == 200
+
+
+@pytest.mark.parametrize("way", ["follow", "pages by consistent-through"])
+def test_a_follower_misses_nothing_while_eight_threads_in_two_processes_write(open_statements, tmp_path, way):
+    store = open_statements()
+    writers = [start(tmp_path, 8, 150) for _ in range(2)]
+    seen, at, results = [], 0, []
+    waiting = threading.Thread(target=lambda: results.extend(map(result, writers)))
+    waiting.start()
+    last = False
+    while True:
+        if way == "follow":
+            # asked before, so that all it covers is in what follows
+            through = store.consistent_through()
+            records = store.follow(at, 500)
+            at = records[-1].seq if records else max(at, through)
+        else:
+            page = store.page(Query(since=at, ascending=True, limit=500))
+            records = page.records
+            at = page.more if page.more is not None else page.consistent_through
+        seen += [record.id for record in records]
+        if last and not records:
+            break
+        last = not waiting.is_alive()
+    waiting.join()
+    acknowledged = [name for one in results for name in one["accepted"]]
+    assert len(seen) == len(set(seen)) and len(acknowledged) == 2400
+    assert set(acknowledged) == set(seen)
+
+
+def test_a_reader_inside_an_older_snapshot_promises_nothing_newer(open_statements, make, equal):
+    store, writer = open_statements(), open_statements()
+    store.add([make()], equal)
+    with store._database.read() as db:
+        db.execute("SELECT count(*) FROM statements").fetchone()
+        (late,) = writer.add([make()], equal)
+        assert store.consistent_through() < late.seq
+        assert late.id not in [record.id for record in store.follow(0, 10)]
+    assert store.consistent_through() >= late.seq
+
+
+def test_a_reader_while_somebody_writes_promises_what_it_sees(open_statements, make, equal):
+    store, writer = open_statements(), open_statements()
+    (first,) = store.add([make()], equal)
+    with writer._database.write():
+        assert store.consistent_through() == first.seq
+    assert store.consistent_through() > first.seq
