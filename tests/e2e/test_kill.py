@@ -46,6 +46,21 @@ def until(condition, seconds, what):
     pytest.fail(f"not within {seconds} s: {what}")
 
 
+def alive(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def role(process):
+    """web or worker, None for anything else."""
+    try:
+        return next((part.rsplit(".", 1)[-1] for part in process.cmdline() if part.startswith("lrs.serve.")), None)
+    except psutil.Error:
+        return None
+
+
 class Served:
     """`lrs serve` that is killed and started again."""
 
@@ -63,19 +78,24 @@ class Served:
 
     def ready(self):
         try:
-            return httpx.get(self.url + "/health/ready", timeout=2).status_code == 200 and len(self.children()) >= 2
+            there = {role(c) for c in self.children()} == {"web", "worker"}
+            return there and httpx.get(self.url + "/health/ready", timeout=2).status_code == 200
         except (httpx.TransportError, psutil.Error):
             return False
 
     def children(self):
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """Web and worker, as far as they live."""
+        return [c for c in psutil.Process(self.process.pid).children(recursive=True) if alive(c) and role(c)]
+
+    def listeners(self):
+        """Processes that hold the port, for the message of a failure."""
+        return [(c.pid, psutil.Process(c.pid).cmdline(), psutil.Process(c.pid).status()) for c in psutil.net_connections("tcp")
+                if c.pid and c.laddr and c.laddr.port == self.port]
 
     def kill(self, who):
         """Kill web, worker, the supervisor, or all; then have it running again."""
         children = self.children()
-        victims = {"web": [c for c in children if "web" in " ".join(c.cmdline())],
-                   "worker": [c for c in children if "worker" in " ".join(c.cmdline())],
-                   "supervisor": [], "all": children}[who]
+        victims = {"supervisor": [], "all": children}.get(who, [c for c in children if role(c) == who])
         if who in ("supervisor", "all"):
             os.kill(self.process.pid, signal.SIGKILL)
         for victim in victims:
@@ -85,12 +105,13 @@ class Served:
                 pass
         if who in ("supervisor", "all"):
             self.process.wait()
-            until(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children), 10, "its children die with it")
-            assert not listens(self.port), "something is left listening"
+            until(lambda: not any(map(alive, children)), 10, "its children die with it")
+            # a child that was only just being started ends as soon as it sees that its parent is gone
+            until(lambda: not listens(self.port), 5, f"nothing is left listening; {self.listeners()}")
             self.start()
         else:
             assert victims, f"no {who} process among {[c.cmdline() for c in children]}"
-            until(lambda: not any(v.is_running() and v.status() != psutil.STATUS_ZOMBIE for v in victims), 10, "the victim is gone")
+            until(lambda: not any(map(alive, victims)), 10, "the victim is gone")
             self.wait()
 
 
