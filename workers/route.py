@@ -13,7 +13,7 @@ from lrs.completions.judge import judge
 from lrs.completions.model import Evidence, Person, Publication
 from lrs.completions.rebind import rebind
 from lrs.completions.state import CourseState, from_json, to_json
-from lrs.completions.subjects import needs_person, person_subject, unknown_subject
+from lrs.completions.subjects import email_identifiers, needs_person, person_subject, unknown_subject
 from lrs.services import Services
 from lrs.statements.record import Query, Record
 from lrs.statements.terms import terms_of
@@ -25,6 +25,9 @@ from verbs import read as verbs_read
 CONSUMER = "route"
 SLICE = 500
 """Statements a round: a round is one write, and a write should not hold the lock for long."""
+
+HELD_MAX = 100_000
+"""Waiting achievements that are looked through for an address whose hash became known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class _Round:
         self._owed: list[tuple[int, str]] = []
         self._cancelled: list[str] = []
         self._released: list[tuple[str, str]] = []
+        self._by_hash: dict[str, str] | None = None
 
     def take(self, record: Record) -> None:
         """Fold what a statement is evidence of. A void is read as its target, taken back (rule 14)."""
@@ -90,7 +94,8 @@ class _Round:
         if change.kind == "identifier":
             person = self._store.directory.person_by_identifier([change.key]).get(change.key)
             if person is not None:
-                self._rebind(unknown_subject([change.key]), person)
+                for subject in {unknown_subject([change.key]), self._addressed().get(change.key, "")} - {""}:
+                    self._rebind(subject, person)
         elif change.kind == "person":
             self._released.append(("person", change.key))
         elif change.kind == "course":
@@ -108,6 +113,14 @@ class _Round:
             held = state is not None and needs_person(subject) and any(w.revision and not w.revoked for w in state.windows)
             states.append(StateRow(subject, course, None if state is None else to_json(state), held))
         return Output(states, self._published, self._owed, self._cancelled, self._released)
+
+    def _addressed(self) -> dict[str, str]:
+        """Waiting subjects that are named by an address, by the hashes of it: a directory may know only those."""
+        if self._by_hash is None:
+            prefix = unknown_subject(["mbox:"])
+            waiting = {row.subject for row in self._store.work.held(HELD_MAX) if row.subject.startswith(prefix)}
+            self._by_hash = {h: subject for subject in waiting for h in email_identifiers(subject.removeprefix(prefix))[1:]}
+        return self._by_hash
 
     def _about(self, activity: str) -> Iterator[Record]:
         terms = terms_of(self._store.statements.term_key).of_filters({"activity": activity})

@@ -42,7 +42,8 @@ def void(target: dict[str, Any]) -> dict[str, Any]:
 
 
 def send(services: Services, *statements: dict[str, Any], provider: str = "sim") -> None:
-    sender = Provider(provider, frozenset({"statements/write"}), provider, {"account": {"homePage": "https://lrs.example", "name": provider}})
+    authority = {"account": {"homePage": "https://lrs.example", "name": provider}}
+    sender = Provider(provider, frozenset({"statements/write"}), provider, authority)
     accept(services, json.dumps(statements).encode(), sender)
 
 
@@ -154,6 +155,14 @@ def test_a_person_known_by_a_hash_only_is_met(services: Services) -> None:
     send(services, {**statement(), "actor": {"mbox_sha1sum": digest.removeprefix("sha1:")}})
     route(services)
     services.store.directory.put_people([ADA])
+    route(services)
+    assert said(services) == [("completed", 1)]
+
+
+def test_a_person_whom_the_directory_knows_by_a_hash_only_is_met_by_address(services: Services) -> None:
+    send(services, statement())
+    route(services)
+    services.store.directory.put_people([Person("7", identifiers=(email_identifiers("ada@example.com")[1],))])
     route(services)
     assert said(services) == [("completed", 1)]
 

@@ -45,7 +45,8 @@ def running(services: Services, tmp_path: Path) -> Iterator[threading.Thread]:
 def send(services: Services) -> None:
     one = {"id": str(uuid.uuid4()), "actor": {"mbox": "mailto:ada@example.com"}, "object": {"id": COURSE},
            "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"}}
-    accept(services, json.dumps(one).encode(), Provider("sim", frozenset(), "sim", {"account": {"homePage": "https://l.example", "name": "s"}}))
+    authority = {"account": {"homePage": "https://lrs.example", "name": "sim"}}
+    accept(services, json.dumps(one).encode(), Provider("sim", frozenset(), "sim", authority))
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:

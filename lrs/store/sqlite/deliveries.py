@@ -127,7 +127,8 @@ class Deliveries:
                 changed = db.execute(
                     """UPDATE deliveries SET state = ?, attempts = ?, due = ?, why = ?, lease = '', owner = '', unclear = ?
                        WHERE id = ? AND lease = ? AND state = 'leased'""",
-                    (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why, one.unclear, one.id, one.lease)).rowcount
+                    (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why, one.unclear,
+                     one.id, one.lease)).rowcount
                 written += changed
                 if changed:
                     db.execute("INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?)",
