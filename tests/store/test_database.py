@@ -1,0 +1,61 @@
+"""One SQLite file: durable settings, a write-ahead log that stays small, a lock that readers can ask about."""
+import threading
+
+import pytest
+
+from lrs.store.sqlite.database import Database
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = Database(tmp_path / "one.db")
+    opened.migrate("numbers", ["CREATE TABLE numbers (n INTEGER)"])
+    yield opened
+    opened.close()
+
+
+def fill(database):
+    with database.write() as db:
+        db.executemany("INSERT INTO numbers VALUES (?)", [(n,) for n in range(20_000)])
+
+
+def test_every_commit_is_written_through_to_the_disk(database):
+    with database.write() as db:
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_log_beyond_its_bound_is_cut_off(database):
+    fill(database)
+    log = database.path.with_name("one.db-wal")
+    assert log.stat().st_size > 40_000
+    assert database.checkpoint(bound_pages=10) == 0
+    assert log.stat().st_size == 0
+
+
+def test_a_reader_that_stays_holds_up_neither_writers_nor_the_checkpoint_for_long(database):
+    fill(database)
+    with database.read() as db:
+        assert db.execute("SELECT count(*) FROM numbers").fetchone() == (20_000,)
+        other = threading.Thread(target=lambda: (fill(database), database.checkpoint(bound_pages=10)))
+        other.start()
+        other.join(timeout=5)
+        assert not other.is_alive()
+        assert db.execute("SELECT count(*) FROM numbers").fetchone() == (20_000,)
+
+
+def test_the_lock_is_idle_unless_somebody_writes(database, tmp_path):
+    second = Database(tmp_path / "one.db")
+    assert database.idle()
+    with database.write():
+        assert not database.idle() and not second.idle()
+    assert database.idle() and second.idle()
+    second.close()
+
+
+def test_an_error_in_the_block_undoes_it(database):
+    with pytest.raises(KeyError), database.write() as db:
+        db.execute("INSERT INTO numbers VALUES (1)")
+        raise KeyError("no")
+    with database.read() as db:
+        assert db.execute("SELECT count(*) FROM numbers").fetchone() == (0,)
