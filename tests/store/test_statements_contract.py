@@ -19,7 +19,8 @@ def test_ids_come_back_in_order_and_seqs_rise(statements_store, make, equal):
     added = statements_store.add(batch, equal)
     assert [one.id for one in added] == [one.id for one in batch]
     seqs = [one.seq for one in added]
-    assert seqs == sorted(set(seqs)) and not any(one.repeated for one in added)
+    assert seqs == sorted(set(seqs))
+    assert not any(one.repeated for one in added)
 
 
 def test_stored_is_the_seq_printed_with_six_digits(statements_store, make, equal):
@@ -45,14 +46,16 @@ def test_another_statement_under_a_known_id_refuses_the_whole_batch(statements_s
         statements_store.add([new, make(one.id, body=b"other")], equal)
     assert (refused.value.index, refused.value.statement_id) == (1, one.id)
     assert refused.value.stored.endswith(b"|first")
-    assert statements_store.get(new.id) is None and statements_store.count() == 1
+    assert statements_store.get(new.id) is None
+    assert statements_store.count() == 1
 
 
 def test_an_empty_batch_and_an_unknown_id_are_nothing(statements_store, equal):
     assert statements_store.add([], equal) == []
     assert statements_store.get(str(uuid.uuid4())) is None
     page = statements_store.page(Query())
-    assert page.records == [] and page.more is None
+    assert page.records == []
+    assert page.more is None
 
 
 @pytest.mark.parametrize("body", [b'{"a.b":{"$set":1}}', b'"\\u0000\x00"', "😀".encode(), b"9" * 40, b"x" * 1_000_000],
@@ -95,7 +98,9 @@ def test_an_exactly_full_last_page_has_no_more(statements_store, make, equal):
     for terms in ((), (1,)):
         first = statements_store.page(Query(terms, limit=2))
         last = statements_store.page(Query(terms, limit=2, after=first.more))
-        assert first.more is not None and len(last.records) == 2 and last.more is None
+        assert first.more is not None
+        assert len(last.records) == 2
+        assert last.more is None
 
 
 def test_a_credential_sees_only_its_own_records(statements_store, make, equal):
@@ -111,7 +116,8 @@ def test_a_page_reads_recent_and_merged_rows_together(statements_store, make, eq
     for _ in range(40):
         assert ids(statements_store.page(Query((1, 7), ascending=True))) == expected
         moved += statements_store.merge_postings(2)
-    assert moved == 60 and statements_store.merge_postings(2) == 0
+    assert moved == 60
+    assert statements_store.merge_postings(2) == 0
 
 
 def test_a_long_search_ends_early_with_a_more_and_misses_nothing(statements_store, make, equal, monkeypatch):
@@ -129,7 +135,8 @@ def test_a_long_search_ends_early_with_a_more_and_misses_nothing(statements_stor
             if page.more is None:
                 break
             after = page.more
-        assert found == [both.id] and pages > 3
+        assert found == [both.id]
+        assert pages > 3
 
 
 def test_follow_gives_voided_ones_too_oldest_first(statements_store, make, equal):
@@ -161,13 +168,15 @@ def test_one_request_s_conflict_never_fails_another_s(statements_store, make, eq
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(outcomes) == 160 and all(outcomes)
+    assert len(outcomes) == 160
+    assert all(outcomes)
     assert statements_store.count() == 81
 
 
 def test_the_term_key_is_made_once_and_migrate_again_changes_nothing(open_statements):
     one, two = open_statements(), open_statements()
-    assert len(one.term_key) == 16 and one.term_key == two.term_key
+    assert len(one.term_key) == 16
+    assert one.term_key == two.term_key
     one.migrate()
     assert open_statements().term_key == one.term_key
 

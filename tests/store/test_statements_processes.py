@@ -54,7 +54,8 @@ def test_a_follower_misses_nothing_while_eight_threads_in_two_processes_write(op
         last = not waiting.is_alive()
     waiting.join()
     acknowledged = [name for one in results for name in one["accepted"]]
-    assert len(seen) == len(set(seen)) and len(acknowledged) == 2400
+    assert len(seen) == len(set(seen))
+    assert len(acknowledged) == 2400
     assert set(acknowledged) == set(seen)
 
 

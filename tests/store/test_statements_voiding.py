@@ -22,7 +22,8 @@ def test_the_target_is_hidden_and_found_as_voided(statements_store, make, equal,
     assert [r.id for r in statements_store.page(Query()).records] == [void.id]
     # the voiding statement refers to it, and so still matches its filters
     assert [r.id for r in statements_store.page(Query((5,))).records] == [void.id]
-    assert effect(statements_store, void) and statements_store.get(void.id, voided=True) is None
+    assert effect(statements_store, void)
+    assert statements_store.get(void.id, voided=True) is None
 
 
 def test_another_provider_may_not_void(statements_store, make, equal):
@@ -30,7 +31,8 @@ def test_another_provider_may_not_void(statements_store, make, equal):
     statements_store.add([one], equal)
     with pytest.raises(Forbidden):
         statements_store.add([bystander, make(target=one.id, void=True, provider="other")], equal)
-    assert statements_store.get(one.id) and statements_store.get(bystander.id) is None
+    assert statements_store.get(one.id)
+    assert statements_store.get(bystander.id) is None
 
 
 def test_a_scope_to_void_any_is_enough_in_both_orders(statements_store, make, equal):
@@ -39,7 +41,8 @@ def test_a_scope_to_void_any_is_enough_in_both_orders(statements_store, make, eq
         void = make(target=one.id, void=True, provider="other", may_void_any=True)
         for new in (one, void) if first else (void, one):
             statements_store.add([new], equal)
-        assert statements_store.get(one.id, voided=True) and effect(statements_store, void)
+        assert statements_store.get(one.id, voided=True)
+        assert effect(statements_store, void)
 
 
 def test_a_void_of_another_provider_that_came_first_has_no_effect(statements_store, make, equal):
@@ -48,7 +51,8 @@ def test_a_void_of_another_provider_that_came_first_has_no_effect(statements_sto
     statements_store.add([void], equal)
     assert effect(statements_store, void)
     statements_store.add([one], equal)
-    assert statements_store.get(one.id) and not effect(statements_store, void)
+    assert statements_store.get(one.id)
+    assert not effect(statements_store, void)
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["in order", "the voided void last"])
@@ -59,7 +63,9 @@ def test_a_voiding_statement_cannot_be_voided(statements_store, make, equal, lat
     for new in (one, second, void) if late else (one, void, second):
         statements_store.add([new], equal)
     assert statements_store.get(one.id, voided=True)
-    assert statements_store.get(void.id) and effect(statements_store, void) and not effect(statements_store, second)
+    assert statements_store.get(void.id)
+    assert effect(statements_store, void)
+    assert not effect(statements_store, second)
 
 
 def test_a_void_repeated_and_a_second_void_change_nothing_more(statements_store, make, equal):
