@@ -1,0 +1,73 @@
+"""`lrs targets`, `lrs deliveries`, `lrs sandbox` as an operator types them."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from lrs.cli.main import command
+from lrs.store.open_store import open_store
+from lrs.store.protocols.work import Cursor, Output, Published
+
+
+@pytest.fixture
+def lrs(tmp_path):
+    def run(*words):
+        return CliRunner().invoke(command, ["--data", str(tmp_path), *words])
+
+    return run
+
+
+def test_a_webhook_target_gets_a_secret_shown_once_and_hidden_afterwards(lrs):
+    made = json.loads(lrs("targets", "add", "hook", "--connector", "webhook", "--set", "url=https://r.example/", "--json").output)
+    assert made["secret"].startswith("whsec_")
+    assert made["secret"] not in lrs("targets", "list").output
+    assert lrs("targets", "add", "hook", "--connector", "webhook", "--set", "url=https://r.example/").exit_code == 1
+
+
+def test_wrong_settings_are_all_named(lrs):
+    refused = lrs("targets", "add", "hris", "--connector", "bamboohr", "--set", "colour=red")
+    assert refused.exit_code == 65
+    assert all(word in refused.output for word in ("colour", "url", "api_key"))
+
+
+def test_a_target_is_paused_and_resumed(lrs):
+    lrs("targets", "add", "crm", "--connector", "hubspot", "--set", "token=t")
+    assert json.loads(lrs("targets", "pause", "crm", "--why", "audit", "--json").output)["why"] == "audit"
+    assert json.loads(lrs("targets", "resume", "crm", "--json").output)["state"] == "active"
+    assert lrs("targets", "pause", "nobody").exit_code == 1
+
+
+def test_a_target_is_tested_against_its_twin(lrs):
+    twin = subprocess.Popen([sys.executable, "-m", "lrs.sandbox.bamboohr", "--key", "k"], stdout=subprocess.PIPE, text=True)
+    url = twin.stdout.readline().split()[-1]
+    try:
+        for name, key in (("good", "k"), ("bad", "x")):
+            lrs("targets", "add", name, "--connector", "bamboohr", "--set", f"url={url}", "--set", f"api_key={key}",
+                "--set", "training_type=18", "--set", "allow_private=true")
+        assert lrs("targets", "test", "good").exit_code == 0
+        bad = lrs("targets", "test", "bad", "--json")
+        assert (bad.exit_code, json.loads(bad.output)["status"]) == (1, 401)
+    finally:
+        twin.kill()
+        twin.wait()
+        twin.stdout.close()
+
+
+def test_deliveries_are_listed_shown_and_replayed_after_a_count(lrs, tmp_path):
+    lrs("targets", "add", "hook", "--connector", "webhook", "--set", "url=https://r.example/")
+    store = open_store(tmp_path)
+    event = b'{"event":"learning.completed","id":"a","revision":1}'
+    store.work.advance("route", store.work.cursor("route"), Cursor(1, 0),
+                       Output(published=[Published("learning.completed", "a", 1, event)], owed=[(0, "hook")]))
+    store.work.set_target_state("hook", "paused", "x")
+    store.close()
+    row = json.loads(lrs("deliveries", "list", "--json").output)
+    assert (row["target"], row["state"]) == ("hook", "pending")
+    assert json.loads(lrs("deliveries", "show", row["id"], "--json").output)["payload"] == json.loads(event)
+    assert json.loads(lrs("deliveries", "replay", "--target", "hook", "--dry", "--json").output) == {"count": 0, "dry": True}
+    assert lrs("deliveries", "replay").exit_code == 2
+    assert lrs("deliveries", "show", "no-such").exit_code == 1
