@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -20,9 +21,13 @@ def command(which: str, port: int, data: str, key: str, as_json: bool) -> None:
     """Run a vendor's twin until Ctrl-C: BambooHR (hris), HubSpot (crm), or a receiver of webhooks."""
     with subprocess.Popen([sys.executable, "-m", TWINS[which], "--port", str(port), "--data", data, "--key", key],
                           stdout=subprocess.PIPE, text=True) as twin:
+        # A supervisor's SIGTERM must not leave the twin behind.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(twin.terminate()))
         try:
             line = (twin.stdout.readline() if twin.stdout else "").strip()
             click.echo(json.dumps({"sandbox": which, "url": line.removeprefix("listening on ")}) if as_json else line)
             sys.exit(twin.wait())
         except KeyboardInterrupt:
+            pass
+        finally:
             twin.terminate()

@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 import threading
+from contextlib import suppress
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -127,7 +128,8 @@ def serve(port: int, data: str, key: str) -> None:
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 if __name__ == "__main__":

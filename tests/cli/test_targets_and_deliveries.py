@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -71,3 +73,16 @@ def test_deliveries_are_listed_shown_and_replayed_after_a_count(lrs, tmp_path):
     assert json.loads(lrs("deliveries", "replay", "--target", "hook", "--dry", "--json").output) == {"count": 0, "dry": True}
     assert lrs("deliveries", "replay").exit_code == 2
     assert lrs("deliveries", "show", "no-such").exit_code == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_sandbox_says_where_it_listens_and_leaves_nothing_behind(how):
+    lrs = subprocess.Popen([sys.executable, "-c", "from lrs.cli.main import main; main()", "sandbox", "webhook", "--json"],
+                           stdout=subprocess.PIPE, text=True)
+    url = json.loads(lrs.stdout.readline())["url"]
+    assert httpx.get(f"{url}/sandbox/received").json() == []
+    lrs.send_signal(how)
+    lrs.wait(10)
+    lrs.stdout.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
