@@ -124,3 +124,9 @@ def _related_activities(statement: Mapping[str, Any]) -> Iterable[str]:
             yield from of(target)
 
     return dict.fromkeys(of(statement))
+
+
+@lru_cache(maxsize=16)
+def terms_of(key: bytes) -> Terms:
+    """The one `Terms` of a store's key, so that its memo outlives a request."""
+    return Terms(key)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from flask import Response
@@ -24,7 +24,7 @@ def statements(content: bytes, *, consistent_through: int, attachments: bool, st
     """
     headers = {"X-Experience-API-Consistent-Through": printed(consistent_through)}
     if stored is not None:
-        headers["Last-Modified"] = format_datetime(datetime.fromtimestamp(stored // 1_000_000, timezone.utc), usegmt=True)
+        headers["Last-Modified"] = format_datetime(datetime.fromtimestamp(stored // 1_000_000, UTC), usegmt=True)
     if not attachments:
         return Response(content, 200, headers, mimetype="application/json")
     boundary = uuid.uuid4().hex
