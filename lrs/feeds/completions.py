@@ -25,6 +25,8 @@ def completions() -> Response:
     who = http.provider("feeds/read")
     findings = [Finding(f"?{name}", f"no such parameter; there are {', '.join(PARAMETERS)}", "feed.parameter", "")
                 for name in request.args if name not in PARAMETERS]
+    findings += [Finding(f"?{name}", "given twice", "feed.twice", "")
+                 for name in PARAMETERS if len(request.args.getlist(name)) > 1]
     since = _whole("since", 0, 0, 2**63 - 1, findings)
     limit = _whole("limit", LIMIT_DEFAULT, 1, LIMIT_MAX, findings)
     if findings:

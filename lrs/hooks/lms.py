@@ -33,8 +33,9 @@ def lms(connection: str) -> Response:
         raise Invalid([Finding("", f"not JSON: {error}", "hook.json", "", body[:100].decode("utf-8", "replace"))]) from None
     translated = translate(payload, raw=body, connection=connection, public_url=services.settings.public_url,
                            event_id=request.headers.get("webhook-id", ""))
-    _catalogue(translated.course_id, translated.course_title)
     added = accept(services, translated.statement, who)[0]
+    # afterwards, so that a refused payload lists no course; a sender whose answer got lost sends again, and lists it then
+    _catalogue(translated.course_id, translated.course_title)
     return http.answer_json({"statement": added.id, "repeated": added.repeated})
 
 
@@ -61,4 +62,4 @@ def _catalogue(course_id: str, title: str) -> None:
     """List the course where nobody has yet, so that it can be mapped and counted."""
     directory = http.services_of_request().store.directory
     if not directory.has_course(course_id):
-        directory.put_courses([Course(course_id, title)])
+        directory.put_courses([Course(course_id, title)], only_new=True)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lrs.errors import Finding, Invalid
+from lrs.statements.checks.formats import is_iri, is_mbox
 
 EVENTS = ("learning.completed", "learning.updated")
 VERBS = {
@@ -52,17 +53,17 @@ def translate(payload: Any, *, raw: bytes, connection: str, public_url: str, eve
     wants(isinstance(user, Mapping) and (_text(user, "externalId") or _text(user, "email")) != "", "/user",
           "externalId or email, as text", user)
     wants(isinstance(course, Mapping) and _text(course, "id") != "", "/course/id", "the course's id, as text", course)
-    wants(isinstance(result, Mapping) and result.get("status") in VERBS, "/result/status",
+    wants(_text(result, "status") in VERBS, "/result/status",
           f"one of {', '.join(VERBS)}", result)
     score = result.get("score") if isinstance(result, Mapping) else None
     wants(score is None or (_is_number(score) and 0 <= score <= 100), "/result/score", "percent, 0 to 100", score)
     wants(_text(payload, "timestamp") != "", "/timestamp", "ISO 8601 time of the completion", payload.get("timestamp"))
     email = _text(user, "email")
-    wants(email == "" or "@" in email, "/user/email", "an e-mail address", email)
+    wants(email == "" or is_mbox(f"mailto:{email}"), "/user/email", "an e-mail address", email)
     if findings or not isinstance(result, Mapping):
         raise Invalid(findings)
 
-    verb, outcome = VERBS[result["status"]]
+    verb, outcome = VERBS[_text(result, "status")]
     course_id = course_iri(_text(course, "id"), public_url)
     event_id = event_id or _text(payload, "id")
     statement: dict[str, Any] = {
@@ -83,8 +84,7 @@ def translate(payload: Any, *, raw: bytes, connection: str, public_url: str, eve
 
 def course_iri(course_id: str, public_url: str) -> str:
     """The IRI under which a course id of an LMS is known."""
-    scheme, colon, rest = course_id.partition(":")
-    if colon and rest and scheme[:1].isalpha() and all(c.isalnum() or c in "+-." for c in scheme) and " " not in course_id:
+    if is_iri(course_id) and not course_id.endswith(":"):
         return course_id
     return f"{public_url.rstrip('/')}/courses/{quote(course_id, safe='')}"
 

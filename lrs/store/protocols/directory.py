@@ -32,8 +32,9 @@ class Directory(Protocol):
         """Everybody, by employee id."""
         ...
 
-    def put_courses(self, courses: Sequence[Course]) -> list[tuple[int, str]]:
-        """Store or replace each; returns (index, why) of those refused (an alias of another course)."""
+    def put_courses(self, courses: Sequence[Course], *, only_new: bool = False) -> list[tuple[int, str]]:
+        """Store or replace each (`only_new`: leave alone what is there); returns (index, why) of those refused (an
+        alias of another course)."""
         ...
 
     def courses(self) -> list[Course]:

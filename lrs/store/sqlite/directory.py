@@ -70,14 +70,16 @@ class SqliteDirectory:
         with self._database.read() as db:
             return [_person(row[0]) for row in db.execute("SELECT body FROM people ORDER BY employee_id")]
 
-    def put_courses(self, courses: Sequence[Course]) -> list[tuple[int, str]]:
-        """Store or replace each; returns (index, why) of those refused."""
+    def put_courses(self, courses: Sequence[Course], *, only_new: bool = False) -> list[tuple[int, str]]:
+        """Store or replace each (`only_new`: leave alone what is there); returns (index, why) of those refused."""
         refused = []
         with self._database.write() as db:
             for index, course in enumerate(courses):
                 ids = (course.id, *course.aliases)
                 if why := _taken(db, "course_ids", "alias", "course", ids, course.id):
                     refused.append((index, why))
+                    continue
+                if only_new and db.execute("SELECT 1 FROM courses WHERE id = ?", (course.id,)).fetchone():
                     continue
                 if _put(db, "courses", "id", course.id, course, "course"):
                     db.execute("DELETE FROM course_ids WHERE course = ?", (course.id,))
