@@ -34,7 +34,8 @@ def create(
     key: str = "", secret: str = "",
 ) -> Created:
     """Store a new credential; key and secret are generated unless given. `provider` defaults to the name in lower
-    case with dashes. Raises `Invalid` for an unknown scope, a bad or taken key, a secret under 32 characters."""
+    case with dashes, or the key where no Latin letter is in it. Raises `Invalid` for an unknown scope, a bad or
+    taken key, a secret under 32 characters."""
     chosen = frozenset(scopes) or DEFAULT
     problems = [Finding("/scope", f'"{scope}" is no scope; there are: {", ".join(MEANING)}', "scope", "")
                 for scope in sorted(chosen - set(MEANING))]
@@ -50,7 +51,7 @@ def create(
     secret = secret or secrets.token_urlsafe(32)
     authority = {"objectType": "Agent", "name": name, "account": {"homePage": public_url, "name": key}}
     credential = Credential(
-        key, name, provider or re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"), chosen, digest(store, secret),
+        key, name, provider or re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or key, chosen, digest(store, secret),
         json.dumps(authority, ensure_ascii=False, separators=(",", ":")).encode(), time.time_ns() // 1000)
     if not store.create(credential):
         raise Invalid([Finding("/key", "this key is taken", "key", "", key)])

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 
 import click
@@ -70,5 +71,5 @@ def first_statement(url: str, key: str, secret: str) -> str:
     """A curl command, ready to paste, that stores one statement."""
     statement = {"actor": {"mbox": "mailto:ada@example.com"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"},
                  "object": {"id": "https://example.com/courses/first"}}
-    return (f"curl -u '{key}:{secret}' -H 'X-Experience-API-Version: 1.0.3' -H 'Content-Type: application/json' \\\n"
+    return (f"curl -u {shlex.quote(f'{key}:{secret}')} -H 'X-Experience-API-Version: 1.0.3' -H 'Content-Type: application/json' \\\n"
             f"  -d '{json.dumps(statement)}' {url.rstrip('/')}/xapi/statements")

@@ -21,7 +21,9 @@ def import_rows(
     """Store what can be read and print what cannot; exits 1 if a row was refused, 2 if the file is no such CSV."""
     try:
         rows, refused = read(lines)
-    except (ValueError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"the file is not in UTF-8 ({error.reason} at byte {error.start}); save it as CSV UTF-8") from error
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
     with click.progressbar(range(0, len(rows), SLICE), label=noun, file=sys.stderr, hidden=len(rows) <= SLICE) as starts:
         for start in starts:

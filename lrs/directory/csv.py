@@ -30,13 +30,13 @@ class Refused:
 def people(lines: Iterable[str]) -> tuple[list[tuple[int, Person]], list[Refused]]:
     """Read people: columns `PEOPLE_COLUMNS`, `employee_id` required and kept as text (leading zeros stay);
     `aliases` are further e-mails and `identifiers` IFIs, both separated by `;` (mailto:…, 40 hex digits of a sha1,
-    `homePage|name`, or an OpenID URI). Raises ValueError where the header lacks employee_id."""
+    `homePage|name`, or an OpenID URI). Raises ValueError where this is no CSV with such a header."""
     return _rows(lines, "employee_id", PEOPLE_COLUMNS, _person)
 
 
 def courses(lines: Iterable[str]) -> tuple[list[tuple[int, Course]], list[Refused]]:
     """Read courses: columns `COURSE_COLUMNS`, `id` required; `aliases` and `all_of` separated by `;` or spaces.
-    Raises ValueError where the header lacks id."""
+    Raises ValueError where this is no CSV with such a header."""
     return _rows(lines, "id", COURSE_COLUMNS, _course)
 
 
@@ -53,18 +53,31 @@ def identifiers_of(employee_id: str, emails: Iterable[str]) -> Iterator[str]:
 def _rows(
     lines: Iterable[str], key: str, columns: tuple[str, ...], build: Callable[[Mapping[str, str]], Row],
 ) -> tuple[list[tuple[int, Row]], list[Refused]]:
-    reader = csv.DictReader(line.removeprefix("\ufeff") for line in lines)
+    # strict: a quote that nobody closes would silently swallow every row after it
+    reader = csv.DictReader((line.removeprefix("\ufeff") for line in lines), strict=True)
+    try:
+        return _read(reader, key, columns, build)
+    except csv.Error as error:
+        raise ValueError(f"the row that begins in line {reader.line_num + 1} is no CSV: {error}") from error
+
+
+def _read(
+    reader: csv.DictReader[str], key: str, columns: tuple[str, ...], build: Callable[[Mapping[str, str]], Row],
+) -> tuple[list[tuple[int, Row]], list[Refused]]:
     header = [name.strip() for name in reader.fieldnames or []]
     reader.fieldnames = header
     if key not in header:
         raise ValueError(f'the header has no column "{key}"; known columns: {", ".join(columns)}')
     if unknown := sorted(set(header) - set(columns)):
         raise ValueError(f'unknown column "{unknown[0]}"; known columns: {", ".join(columns)}')
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise ValueError(f'the header has the column "{twice[0]}" twice')
     taken: list[tuple[int, Row]] = []
     refused: list[Refused] = []
     seen: dict[str, int] = {}
     for row in reader:
-        line = reader.line_num
+        # DictReader's own line_num stays behind where it passes over empty lines
+        line = reader.reader.line_num
         if None in row:
             refused.append(Refused(line, "more cells than the header has columns"))
             continue
@@ -127,6 +140,8 @@ def _split(text: str) -> list[str]:
 
 def _number(row: Mapping[str, str], column: str) -> int | None:
     text = row.get(column, "")
-    if (text and not text.isascii()) or (text and not text.isdigit()):
-        raise ValueError(f'{column} "{text}" is no whole number')
-    return int(text) if text else None
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise ValueError(f'{column} "{text[:40]}" is no whole number from 1 to 999999999')
+    return int(text)
