@@ -3,13 +3,15 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from lrs import feeds, hooks, http, xapi
+from lrs import admin, feeds, hooks, http, xapi
 from lrs.services import Services
 
 
 def create_app(services: Services) -> Flask:
     """The WSGI application on these services. It opens nothing and starts nothing by itself."""
     app = Flask("lrs", static_folder=None)
+    # first: the error shape that http installs is the one that answers, for this API's routes too
+    admin.register(app)
     http.install(app, services)
     xapi.register(app)
     hooks.register(app)

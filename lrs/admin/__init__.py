@@ -1,0 +1,17 @@
+"""The management API at /api/v1, with its OpenAPI page."""
+from __future__ import annotations
+
+from flask import Flask, Response
+from flask_smorest import Api
+
+from lrs.admin import docs, exports
+
+
+def register(app: Flask) -> None:
+    """Add the API's blueprints, /api/v1/openapi.json and the page /api/v1/docs, which loads nothing from elsewhere."""
+    app.config.update(API_TITLE="Concord LRS management API", API_VERSION="v1", OPENAPI_VERSION="3.1.0", OPENAPI_URL_PREFIX="/api/v1",
+                      OPENAPI_JSON_PATH="openapi.json")
+    api = Api()
+    api.init_app(app)
+    api.register_blueprint(exports.blueprint)
+    app.add_url_rule("/api/v1/docs", view_func=lambda: Response(docs.page(api.spec.to_dict()), mimetype="text/html"), endpoint="api_docs")

@@ -62,9 +62,10 @@ def crm(acme: Company, broken: str) -> Check:
     for email in sorted({one.email for one in OUTCOMES}):
         told = contacts.get(email, {})
         ok &= "learning_status" in told
-        lines.append(f"{email:<28} {told.get('learning_course_title') or told.get('learning_course_id', 'nothing')} {told.get('learning_status', '')}")
-    return Check("crm", ok, f"HubSpot's {len(contacts)} contacts show the latest achievement of each" if ok else "contacts are missing in HubSpot",
-                 tuple(lines))
+        course = told.get("learning_course_title") or told.get("learning_course_id", "nothing")
+        lines.append(f"{email:<28} {course} {told.get('learning_status', '')}")
+    return Check("crm", ok, f"HubSpot's {len(contacts)} contacts show the latest achievement of each" if ok else
+                 "contacts are missing in HubSpot", tuple(lines))
 
 
 def feed(acme: Company, broken: str) -> Check:
@@ -82,8 +83,8 @@ def feed(acme: Company, broken: str) -> Check:
         path = page["next"]
         if not page["more"]:
             break
-    stands = {(item["user"]["externalId"], item["course"]["id"], "revoked" if item["event"] == "learning.revoked" else item["result"]["status"])
-              for item in latest.values()}
+    stands = {(item["user"]["externalId"], item["course"]["id"],
+               "revoked" if item["event"] == "learning.revoked" else item["result"]["status"]) for item in latest.values()}
     wanted = {(one.employee_id, one.course, one.status) for one in OUTCOMES}
     lines = [f"{who} {_title(course):<20} {status}" for who, course, status in sorted(stands)]
     return Check("feed", stands == wanted, f"the feed tells {len(latest)} achievements in {rows} events" if stands == wanted else

@@ -49,7 +49,9 @@ def found(folder: Path, processes: Processes, port: int, broken: str) -> Company
         TargetRow("crm", "hubspot", {"url": crm_url, "token": "wrong" if broken == "crm" else CRM_TOKEN, "allow_private": True}),
     ):
         store.work.add_target(target)
-    for name, read, put in (("courses.csv", csv.courses, store.directory.put_courses), ("people.csv", csv.people, store.directory.put_people)):
+    for name, read, put in (
+        ("courses.csv", csv.courses, store.directory.put_courses), ("people.csv", csv.people, store.directory.put_people),
+    ):
         text = files("lrs.cli.demo").joinpath(name).read_text().replace("{public_url}", url)
         put([row for _, row in read(text.splitlines(keepends=True))[0]])  # type: ignore[operator]
     made = {name: credentials.create(store.credentials, name=name, public_url=url, key=f"demo-{name}") for name in PROVIDERS}

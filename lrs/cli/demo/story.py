@@ -16,6 +16,7 @@ from lrs.cli.demo.processes import DidNotStart, Processes
 from lrs.cli.demo.traffic import ADL, Sent, traffic
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.judge import judge
+from lrs.store.protocols.work import Wanted
 from verbs.read import read
 
 QUIET_SECONDS = 25.0
@@ -125,9 +126,10 @@ def settle(acme: Company, expected_parked: int | None = None) -> None:
     until = time.monotonic() + QUIET_SECONDS
     work = acme.store.work
     while time.monotonic() < until:
-        states, cursor = work.count_by_state(), work.cursor("route")
+        cursor, stopped = work.cursor("route"), {target.name for target in work.targets() if target.state != "active"}
+        due = [one for state in ("pending", "leased") for one in work.deliveries(Wanted(state=state)) if one.target not in stopped]
         quiet = not acme.store.statements.follow(cursor.seq, 1) and not acme.store.directory.changes(cursor.change, 1)
-        if quiet and expected_parked in (None, work.count_held()) and not states.get("pending", 0) + states.get("leased", 0):
+        if quiet and expected_parked in (None, work.count_held()) and not due:
             return
         time.sleep(0.1)
 

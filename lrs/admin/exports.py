@@ -1,0 +1,69 @@
+"""GET /api/v1/exports/facts: what `lrs export` writes, over HTTP."""
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from werkzeug.exceptions import HTTPException
+
+from analytics.exports.rows import Wanted
+from analytics.exports.run import FORMATS, stream
+from lrs import http
+from lrs.errors import Finding, Invalid
+from lrs.statements.instants import instant
+
+blueprint = Blueprint("exports", __name__, url_prefix="/api/v1/exports", description="Facts and raw statements for analysts")
+
+
+class Moment(fields.String):
+    """An ISO 8601 time, or a cursor (µs since 1970), read as µs."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> int:  # type: ignore[override]
+        text = super()._deserialize(value, attr, data, **more)
+        if text.isascii() and text.isdigit() and 8 < len(text) < 19:
+            return int(text)
+        at = instant(text)
+        if at is None:
+            raise ValidationError("an ISO 8601 time (2026-11-24T12:00:00Z), or a cursor in microseconds since 1970")
+        return at.micros
+
+
+class FactsQuery(Schema):
+    """What to export."""
+
+    format = fields.String(load_default="csv", validate=validate.OneOf(list(FORMATS)), metadata={"description": "File format."})
+    since = Moment(load_default=0, metadata={"description": "Only what was stored after this time (ISO 8601), or a cursor."})
+    until = Moment(load_default=None, metadata={"description": "Only what was stored up to this time."})
+    verb = fields.String(load_default="", metadata={"description": "Only this canonical verb."})
+    course = fields.String(load_default="", metadata={"description": "Only this course (id or alias)."})
+    raw = fields.Boolean(load_default=False, metadata={"description": "The statements themselves instead of facts."})
+
+
+@blueprint.errorhandler(422)
+def bad_parameters(error: HTTPException) -> Response:
+    """The one error shape for what the schema refuses."""
+    messages: dict[str, list[str]] = getattr(error, "data", {}).get("messages", {}).get("query", {})
+    findings = [Finding(f"?{name}", why, "export.parameter", "") for name, of in messages.items() for why in of]
+    return http.failed(400, "invalid", str(Invalid(findings)), findings=findings)
+
+
+@blueprint.route("/facts")
+class Facts(MethodView):
+    """The facts of all statements."""
+
+    @blueprint.arguments(FactsQuery, location="query", unknown=RAISE)
+    @blueprint.doc(summary="Export facts",
+                   description="Streams the file. The columns are in docs/data-dictionary.md. Needs the scope all/read.",
+                   responses={"200": {"description": "The file"}, "400": {"description": "A parameter is wrong"},
+                              "401": {"description": "No valid credential"}, "403": {"description": "The credential lacks all/read"}})
+    def get(self, query: dict[str, Any]) -> Response:
+        """Stream the file."""
+        http.provider("all/read")
+        kind = query.pop("format")
+        name = "statements" if query["raw"] else "facts"
+        # streamed outside of the request's context: the store is bound now
+        pieces = stream(http.services_of_request().store, Wanted(**query), kind)
+        return Response(pieces, mimetype=FORMATS[kind][1], headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'})

@@ -1,0 +1,65 @@
+"""GET /api/v1/exports/facts gives what `lrs export` writes; its page works offline."""
+import base64
+import io
+import re
+
+import pandas
+import pytest
+
+from lrs.app import create_app
+from lrs.auth import credentials
+from lrs.config import load
+from lrs.services import Services
+from lrs.store.open_store import open_store
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = open_store(tmp_path / "data")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(store, tmp_path):
+    return create_app(Services(load({"LRS_DATA": str(tmp_path / "data")}), store)).test_client()
+
+
+def headers(store, *scopes):
+    made = credentials.create(store.credentials, name="Analyst", public_url="https://x.example", scopes=scopes)
+    basic = base64.b64encode(f"{made.credential.key}:{made.secret}".encode()).decode()
+    return {"Authorization": f"Basic {basic}", "X-Experience-API-Version": "1.0.3"}
+
+
+STATEMENT = {"actor": {"mbox": "mailto:a@b.example"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"}, "object": {"id": "https://c.example/1"}}
+
+
+@pytest.mark.parametrize(("kind", "read"), [("csv", pandas.read_csv), ("parquet", pandas.read_parquet),
+                                            ("ndjson", lambda f: pandas.read_json(f, lines=True))])
+def test_each_format_is_streamed(client, store, kind, read):
+    everything = headers(store, "all")
+    assert client.post("/xapi/statements", json=[STATEMENT] * 3, headers=everything).status_code == 200
+    answer = client.get(f"/api/v1/exports/facts?format={kind}", headers=everything)
+    assert answer.status_code == 200
+    assert list(read(io.BytesIO(answer.data))["verb"]) == ["passed"] * 3
+
+
+def test_the_scope_is_all_read(client, store):
+    assert client.get("/api/v1/exports/facts").status_code == 401
+    assert client.get("/api/v1/exports/facts", headers=headers(store, "statements/read")).status_code == 403
+    assert client.get("/api/v1/exports/facts", headers=headers(store, "all/read")).status_code == 200
+
+
+@pytest.mark.parametrize(("query", "pointer"), [
+    ("format=xml", "?format"), ("since=soon", "?since"), ("raw=perhaps", "?raw"), ("colour=red", "?colour")])
+def test_a_bad_parameter_is_named_in_the_one_error_shape(client, store, query, pointer):
+    answer = client.get(f"/api/v1/exports/facts?{query}", headers=headers(store, "all/read"))
+    assert answer.status_code == 400
+    assert [one["pointer"] for one in answer.json["findings"]] == [pointer]
+
+
+def test_the_api_page_describes_it_and_loads_nothing(client):
+    assert "/api/v1/exports/facts" in client.get("/api/v1/openapi.json").json["paths"]
+    page = client.get("/api/v1/docs").text
+    assert "/api/v1/exports/facts" in page
+    assert not re.search(r"(src|href)=['\"]?(https?:)?//", page)
