@@ -58,7 +58,7 @@ class Merge:
 
 @dataclass(slots=True)
 class Budget:
-    """How many index probes a page may still make."""
+    """How many index probes a page may still make, or pairs a request may still write."""
 
     left: int
 

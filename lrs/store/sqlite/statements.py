@@ -50,10 +50,11 @@ class SqliteStatements:
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
         now = max(self._clock.advance(db, len(batch)), rows.highest(db) + 1)
         added: list[Added] = []
+        budget = postings.Budget(references.IN_REQUEST + len(batch))
         for index, new in enumerate(batch):
             stored = db.execute("SELECT seq, text FROM statements WHERE id = ?", (rows.key(new.id),)).fetchone()
             if stored is None:
-                _insert(db, new, now)
+                _insert(db, new, now, budget)
                 added.append(Added(new.id, now))
                 now += 1
             elif same(stored[1], new.raw):
@@ -141,7 +142,7 @@ class SqliteStatements:
         return self._database.checkpoint()
 
 
-def _insert(db: sqlite3.Connection, new: Prepared, seq: int) -> None:
+def _insert(db: sqlite3.Connection, new: Prepared, seq: int, budget: postings.Budget) -> None:
     effective = void_target(db, new)
     voided = voided_before(db, new)
     name, target = rows.key(new.id), None if new.target is None else rows.key(new.target)
@@ -151,7 +152,7 @@ def _insert(db: sqlite3.Connection, new: Prepared, seq: int) -> None:
          target, None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective),
     )
     postings.insert(db, ((term, seq, 0) for term in new.terms))
-    references.link(db, seq, name, target)
+    references.link(db, seq, name, target, budget)
 
 
 def _page(db: sqlite3.Connection, query: Query, through: int) -> Page:
