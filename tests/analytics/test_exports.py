@@ -58,7 +58,7 @@ def test_a_file_opens_in_pandas_and_duckdb_with_every_row_and_column(store, tmp_
     assert set(frame["duration"]) == {90.0}
     assert frame["subject"].nunique() == 3
     reader = {"csv": "read_csv", "parquet": "read_parquet", "ndjson": "read_json"}[kind]
-    assert duckdb.sql(f"SELECT count(*), sum(score) FROM {reader}('{written.file}')").fetchone() == (2500, 1250.0)
+    assert duckdb.sql(f"SELECT count(*), sum(score) FROM {reader}('{written.file}')").fetchall() == [(2500, 1250.0)]
     assert subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, check=False).returncode == 0
     assert json.loads((out / "manifest.json").read_text())["rows"] == 2500
     text = written.file.read_bytes()
@@ -70,7 +70,7 @@ def test_parquet_has_the_documented_types(store, tmp_path):
     written = export(store, Wanted(), "parquet", tmp_path / "out")
     types = {name: kind for name, kind, *_ in duckdb.sql(f"DESCRIBE SELECT * FROM '{written.file}'").fetchall()}
     assert types == {column.name: column.type for column in FACTS}
-    first = duckdb.sql(f"SELECT timestamp, date FROM '{written.file}' ORDER BY seq LIMIT 1").fetchone()
+    first = duckdb.sql(f"SELECT timestamp, date FROM '{written.file}' ORDER BY seq LIMIT 1").fetchall()[0]
     assert first == (datetime.datetime(2026, 3, 1, 21, 30), datetime.date(2026, 3, 1))
 
 
