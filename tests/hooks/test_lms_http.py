@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
@@ -219,15 +221,49 @@ def test_a_body_beyond_the_limit_is_413_and_nothing_is_read_of_it(services: Serv
     assert "body_max" in answer.json["message"]
 
 
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_ANY = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _TEXT,
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3), max_leaves=6)
+
+
+def _or_any(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(right, right, right, _ANY)
+
+
+_REPORTS = st.fixed_dictionaries({
+    "event": _or_any(st.just("learning.completed")),
+    "user": _or_any(st.fixed_dictionaries({"externalId": _or_any(_TEXT), "email": _or_any(st.just("a@b.example") | _TEXT)})),
+    "course": _or_any(st.fixed_dictionaries({"id": _or_any(_TEXT | _TEXT.map(lambda t: "https://c.example/" + t)),
+                                             "title": _or_any(_TEXT)})),
+    "result": _or_any(st.fixed_dictionaries({"status": _or_any(st.sampled_from(["passed", "failed", "completed"])),
+                                             "score": _or_any(st.none() | st.floats(0, 100))})),
+    "timestamp": _or_any(st.just("2026-01-01T12:00:00Z")), "id": _or_any(_TEXT)})
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(payload=_REPORTS)
+def test_whatever_a_payload_holds_is_stored_or_refused_in_its_own_words(services: Services, client: FlaskClient, payload: Any) -> None:
+    auth = ("fuzz-lms", "s" * 40)
+    if services.store.credentials.by_key(auth[0]) is None:
+        credentials.create(services.store.credentials, name="fuzz", public_url=URL, key=auth[0], secret=auth[1])
+    answer = report(client, auth, payload, to="fuzz-lms", webhook_id=str(uuid.uuid4()))
+    if answer.status_code != 200:
+        pointers = refused(answer, 400, "invalid")
+        assert pointers
+        assert all(one in ("/event", "/user", "/user/email", "/course/id", "/result/status", "/result/score", "/timestamp")
+                   for one in pointers), answer.text
+    route(services)
+
+
 def test_only_post_reports(services: Services, client: FlaskClient) -> None:
     assert client.get("/hooks/lms/acme-lms", auth=connection(services)).status_code == 405
 
 
-@pytest.mark.parametrize("given", [
+@pytest.mark.parametrize("course_id", [
     "Sicherheit für alle / 学习", "urn:x:a<b>", "a:b\tc", "x:^`{|}", "a" * 300,
     "https://lms.example/c?id=1&x=ü", "course-v1:Org+X+2026", "%", "1:2"])
-def test_any_course_id_an_lms_may_have_becomes_a_course(services: Services, client: FlaskClient, given: str) -> None:
-    answer = report(client, connection(services), {**PAYLOAD, "course": {"id": given, "title": "Titel ü"}})
+def test_any_course_id_an_lms_may_have_becomes_a_course(services: Services, client: FlaskClient, course_id: str) -> None:
+    answer = report(client, connection(services), {**PAYLOAD, "course": {"id": course_id, "title": "Titel ü"}})
     assert answer.status_code == 200, answer.text
     [course] = services.store.directory.courses()
     assert stored(services)[0]["object"]["id"] == course.id
