@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-#: Variables with our prefix that are not settings: where `lrs.toml` stands, and the demo's own fault switch.
-NOT_SETTINGS = frozenset({"LRS_CONFIG", "LRS_DEMO_BREAK"})
+#: Variables with our prefix that are not settings: where `lrs.toml` stands, the demo's own fault switch, Celery's broker.
+NOT_SETTINGS = frozenset({"LRS_CONFIG", "LRS_DEMO_BREAK", "LRS_BROKER_URL"})
 
 
 class BadSetting(ValueError):

@@ -1,8 +1,10 @@
 """`lrs export`: facts or raw statements as CSV, NDJSON or Parquet."""
 from __future__ import annotations
 
+import json
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -54,4 +56,6 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
             except OSError as error:
                 click.echo(f"lrs: cannot write to {out}: {error.strerror or error}", err=True)
                 sys.exit(1)
+        told = f"{datetime.now(UTC).isoformat(timespec='seconds')} {written.rows} rows in {written.file}"
+        (settings.data / "last-export.json").write_text(json.dumps({"told": told, "through": written.through}))
     click.echo(f"{written.rows} rows in {written.file} ({time.monotonic() - began:.1f} s); next time: --since {written.through}")

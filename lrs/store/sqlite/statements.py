@@ -119,6 +119,16 @@ class SqliteStatements:
             # a full or read-only disk still answers reads: it just promises nothing new
             return ceiling
 
+    def last_seq(self) -> int:
+        """The seq of the newest statement, 0 if there is none."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT coalesce(max(seq), 0) FROM statements").fetchone()[0])
+
+    def count_after(self, seq: int) -> int:
+        """How many statements have a seq above this one."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT count(*) FROM statements WHERE seq > ?", (seq,)).fetchone()[0])
+
     def count(self) -> int:
         """How many statements are stored, voided ones included."""
         with self._database.read() as db:

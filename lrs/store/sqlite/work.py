@@ -93,6 +93,11 @@ class SqliteWork(Deliveries, Targets):
             return [FeedRow(n, bytes(body)) for n, body in
                     db.execute("SELECT n, body FROM feed WHERE n > ? ORDER BY n LIMIT ?", (after, limit))]
 
+    def feed_length(self) -> int:
+        """The number of the last row of the feed: rows are numbered without a gap."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT coalesce(max(n), 0) FROM feed").fetchone()[0])
+
     def data_version(self) -> int:
         """Changes when another connection has committed to work.db."""
         return self._database.data_version()

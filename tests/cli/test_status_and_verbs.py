@@ -1,0 +1,61 @@
+"""`lrs status` and `lrs verbs` tell an operator what there is."""
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from lrs.cli.main import command
+from lrs.config import load
+from lrs.ingest.batch import accept
+from lrs.ingest.prepare import Provider
+from lrs.services import Services
+from lrs.store.open_store import open_store
+
+WHO = Provider("k", frozenset({"all"}), "lab", {"objectType": "Agent", "account": {"homePage": "https://x.example", "name": "k"}})
+COURSE = {"id": "https://c.example/1", "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}
+PASSED = {"actor": {"mbox": "mailto:ada@acme.example"}, "verb": {"id": "https://adlnet.gov/expapi/verbs/passed/"}, "object": COURSE}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return lambda *words, **more: CliRunner().invoke(command, ["--data", str(tmp_path / "data"), *words], **more)
+
+
+def test_status_counts_what_arrived_and_what_is_behind(run, tmp_path):
+    assert json.loads(run("status", "--json").output)["accepted"] == 0
+    store = open_store(tmp_path / "data")
+    accept(Services(load({"LRS_DATA": str(tmp_path / "data")}), store), json.dumps([PASSED] * 3).encode(), WHO)
+    store.close()
+    told = json.loads(run("status", "--json").output)
+    assert (told["accepted"], told["behind"], told["events"], told["dead"]) == (3, 3, 0, 0)
+    screen = run("status").output
+    for label in ("accepted", "refused", "parked", "waiting", "dead", "last export"):
+        assert label in screen
+
+
+def test_explain_names_row_rule_and_what_it_triggers(run):
+    told = json.loads(run("verbs", "explain", "-", "--json", input=json.dumps(PASSED)).output)
+    assert (told["verb"], told["rule"], told["courses"]) == ("passed", "8", ["https://c.example/1"])
+    assert told["row"]["verb_iri"] == "http://adlnet.gov/expapi/verbs/passed"
+    assert told["row"]["folded"] is True
+    assert "parked until the directory knows mbox:ada@acme.example" in run("verbs", "explain", "-", input=json.dumps(PASSED)).output
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7"])
+def test_explain_refuses_what_is_no_statement(run, text):
+    assert run("verbs", "explain", "-", input=text).exit_code == 2
+
+
+def test_unmapped_verbs_are_counted_by_provider_with_a_suggestion(run, tmp_path):
+    store = open_store(tmp_path / "data")
+    odd = {**PASSED, "verb": {"id": "https://xapi.acme.example/verbs/completed"}}
+    accept(Services(load({"LRS_DATA": str(tmp_path / "data")}), store), json.dumps([odd, odd, PASSED]).encode(), WHO)
+    store.close()
+    assert [json.loads(line) for line in run("verbs", "unmapped", "--json").output.splitlines()] == [
+        {"provider": "lab", "verb": "https://xapi.acme.example/verbs/completed", "count": 2, "suggestion": "completed"}]
+
+
+def test_list_prints_every_row_of_the_map(run):
+    rows = [json.loads(line) for line in run("verbs", "list", "--json").output.splitlines()]
+    assert len(rows) == 197
+    assert "rows, version" in run("verbs", "list", "--verb", "waived").output
