@@ -10,6 +10,8 @@ from lrs.services import Services
 def create_app(services: Services) -> Flask:
     """The WSGI application on these services. It opens nothing and starts nothing by itself."""
     app = Flask("lrs", static_folder=None)
+    # else a path with // is answered by a redirect in HTML, to whatever host the request names
+    app.url_map.merge_slashes = False
     # first: the error shape that http installs is the one that answers, for this API's routes too
     admin.register(app)
     http.install(app, services)

@@ -21,7 +21,7 @@ class Invalid(ValueError):
     """Input that breaks a rule; carries every finding, in order (answered 400)."""
 
     def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("; ".join(f"{f.where}: {f.why}" for f in findings[:3]))
+        super().__init__("; ".join(f"{f.where}: {f.why}" if f.where else f.why for f in findings[:3]))
         self.findings = findings
 
 

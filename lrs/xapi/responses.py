@@ -5,15 +5,16 @@ import uuid
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from flask import Response
+from flask import Response, request
 
 from lrs.statements.instants import printed
 from lrs.xapi.params import ANSWERED
 
 
 def with_version(response: Response) -> Response:
-    """Every answer names the version that we speak (xAPI 1.0.3 Communication 3.3)."""
-    response.headers["X-Experience-API-Version"] = ANSWERED
+    """Every answer under /xapi names the version that we speak (xAPI 1.0.3 Communication 3.3)."""
+    if request.path.startswith("/xapi/"):
+        response.headers["X-Experience-API-Version"] = ANSWERED
     return response
 
 

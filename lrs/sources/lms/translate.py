@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from lrs.errors import Finding, Invalid
 from lrs.statements.checks.formats import is_iri, is_mbox
+from lrs.statements.checks.report import found as shown
 
 EVENTS = ("learning.completed", "learning.updated")
 VERBS = {
@@ -47,7 +48,7 @@ def translate(payload: Any, *, raw: bytes, connection: str, public_url: str, eve
 
     def wants(holds: bool, where: str, why: str, found: Any = "") -> None:
         if not holds:
-            findings.append(Finding(where, why, "hook.shape", "", json.dumps(found)[:100]))
+            findings.append(Finding(where, why, "hook.shape", "", shown(found)))
 
     wants(payload.get("event") in EVENTS, "/event", f"one of {', '.join(EVENTS)}", payload.get("event"))
     wants(isinstance(user, Mapping) and (_text(user, "externalId") or _text(user, "email")) != "", "/user",
