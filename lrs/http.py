@@ -6,7 +6,8 @@ Every error is one JSON shape, whatever the resource::
      "total": 24, "findings": [{"index": 3, "pointer": "/result/score", "rule": "…", "section": "…",
                                 "found": "…", "why": "…"}]}
 
-`findings` holds at most 100 entries and `total` counts all of them; both are there only for findings. `index` is the
+`findings` and `total` are there when a statement or a parameter breaks a rule. `total` counts the bad statements of
+the batch (1 for a parameter); `findings` are those of the first 100 of them, ten or more of each. `index` is the
 statement's place in the batch, `pointer` a JSON pointer into it (or `?name` for a URL parameter).
 """
 from __future__ import annotations
@@ -31,7 +32,7 @@ from lrs.ingest.prepare import Provider
 from lrs.services import Services
 from lrs.store.protocols.rejections import Rejection
 
-FINDINGS_MAX = 100
+FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
 HELP = "docs/providers.md"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -94,9 +95,9 @@ def install(app: Flask, services: Services) -> None:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         url_max = services.settings.limits.url_max
-        length = len(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path)
+        length = len(request.path.encode()) + 1 + len(request.query_string)
         if length > url_max:
-            raise Refused(414, f"the URL has {length} characters, the limit url_max is {url_max}")
+            raise Refused(414, f"the URL has {length} bytes, the limit url_max is {url_max}")
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -153,21 +154,31 @@ def failed(
     message: str,
     *,
     findings: Sequence[Finding] = (),
+    total: int | None = None,
     help: str = HELP,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error in the one documented shape; noted in the rejections log when a known credential sent it."""
     shown = [
         {"index": f.index, "pointer": f.where, "rule": f.rule, "section": f.section, "found": f.found, "why": f.why}
-        for f in findings[:FINDINGS_MAX]
+        for f in _shown(findings)
     ]
     told: dict[str, Any] = {"status": status, "code": code, "message": message, "request_id": _request_id()}
     if help:
         told["help"] = help
     if findings:
-        told |= {"total": len(findings), "findings": shown}
+        told |= {"total": len({f.index for f in findings}) if total is None else total, "findings": shown}
     _note(status, code, told)
     return answer_json(told, status, headers)
+
+
+def _shown(findings: Sequence[Finding]) -> list[Finding]:
+    """As many findings as an answer holds, the same number of each statement."""
+    of: dict[int | None, list[Finding]] = {}
+    for finding in findings:
+        of.setdefault(finding.index, []).append(finding)
+    each = max(1, FINDINGS_MAX // max(1, len(of)))
+    return [finding for found in of.values() for finding in found[:each]]
 
 
 def _request_id() -> str:
@@ -179,14 +190,16 @@ def _known(error: Exception) -> Response:
     findings: list[Finding] = error.findings if isinstance(error, Invalid) else []
     if isinstance(error, Conflict):
         findings = [Finding("/id", str(error), "statement.conflict", "Communication 2.1.1", error.statement_id, error.index)]
-    return failed(how.status, how.code, _message(error), findings=findings, help=how.help, headers=how.headers(error))
+    total = error.bad if isinstance(error, BatchRefused) else None
+    return failed(
+        how.status, how.code, _message(error), findings=findings, total=total, help=how.help, headers=how.headers(error)
+    )
 
 
 def _message(error: Exception) -> str:
     if isinstance(error, BatchRefused):
-        broken = len({finding.index for finding in error.findings})
         return (
-            f"{broken} of {broken + error.valid} statements broken; nothing was stored "
+            f"{error.bad} of {error.bad + error.valid} statements broken; nothing was stored "
             f"({error.valid} valid statements not stored)"
         )
     if isinstance(error, Invalid):

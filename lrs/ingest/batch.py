@@ -2,16 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from lrs.errors import Finding, Invalid
 from lrs.ingest.prepare import Provider, new_id, prepared
 from lrs.statements.equality import same
-from lrs.statements.parse import Limits, Received, parse
+from lrs.statements.parse import Received, parse
 from lrs.statements.record import Added
 from lrs.statements.terms import terms_of
-from lrs.statements.validate import findings
+from lrs.statements.validate import batch_findings
 from lrs.store.protocols.statements import Statements
 
 
@@ -22,7 +21,7 @@ class _Store(Protocol):
 
 class _Settings(Protocol):
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> Any: ...  # the fields of lrs.statements.limits.Limits
 
 
 class Ingesting(Protocol):
@@ -37,11 +36,11 @@ class Ingesting(Protocol):
 
 
 class BatchRefused(Invalid):
-    """A batch with at least one bad statement; `valid` statements of it were good and are not stored either."""
+    """A batch with `bad` bad statements, of which the first 100 are listed; the `valid` ones are not stored either."""
 
-    def __init__(self, broken: list[Finding], valid: int) -> None:
+    def __init__(self, broken: list[Finding], *, bad: int, valid: int) -> None:
         super().__init__(broken)
-        self.valid = valid
+        self.bad, self.valid = bad, valid
 
 
 def accept(
@@ -53,7 +52,7 @@ def accept(
     Raises `Invalid` (`BatchRefused`: every bad statement by index), `TooLarge`, `Conflict`, `Forbidden` (a void of
     another provider's statement), `StoreUnavailable`; whatever is raised, nothing was stored.
     """
-    received = parse(body, services.settings.limits)
+    received = parse(body, services.settings.limits, version)
     if statement_id is not None:
         received = [_put(body, received, statement_id)]
     return store(services, received, provider, version=version)
@@ -63,13 +62,10 @@ def store(
     services: Ingesting, received: Sequence[Received], provider: Provider, *, version: str = "1.0.3"
 ) -> list[Added]:
     """Store statements that are parsed already; promises and errors of `accept`."""
-    by_statement = [[replace(f, index=i) for f in findings(r.value, version)] for i, r in enumerate(received)]
-    ids = [_identity(item.value) for item in received]
-    for index, twice in _twice(ids):
-        by_statement[index].append(twice)
-    broken = [finding for found in by_statement for finding in found]
+    broken, bad = batch_findings(received, version)
     if broken:
-        raise BatchRefused(broken, valid=sum(not found for found in by_statement))
+        raise BatchRefused(broken, bad=bad, valid=len(received) - bad)
+    ids = [_identity(item.value) for item in received]
     terms = terms_of(services.store.statements.term_key)
     batch = [prepared(item.raw, item.value, name, provider, terms) for item, name in zip(received, ids, strict=True)]
     added = services.store.statements.add(batch, same)
@@ -80,16 +76,6 @@ def store(
 def _identity(value: dict[str, Any]) -> str:
     given = value.get("id")
     return given.lower() if isinstance(given, str) else new_id()
-
-
-def _twice(ids: list[str]) -> list[tuple[int, Finding]]:
-    first: dict[str, int] = {}
-    found = []
-    for index, name in enumerate(ids):
-        if first.setdefault(name, index) != index:
-            why = f"this id stands at index {first[name]} and at index {index} of the batch"
-            found.append((index, Finding("/id", why, "batch.id_twice", "Communication 2.1.2", name, index)))
-    return found
 
 
 def _put(body: bytes, received: list[Received], statement_id: str) -> Received:

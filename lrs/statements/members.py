@@ -8,8 +8,7 @@ import msgspec
 
 _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BETWEEN = re.compile(rb"[ \t\r\n,:{]*")
+_NAME = re.compile(rb"""[ \t\r\n,{]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*""", re.DOTALL)
 
 Member = bytes | msgspec.Raw
 
@@ -47,17 +46,12 @@ def replaced(text: bytes, changed: Mapping[str, bytes]) -> bytes:
     pieces: list[bytes] = []
     kept = at = 0
     for key, value in members(text).items():
-        name = _STRING.match(text, _skip(text, at))
+        name = _NAME.match(text, at)
         assert name is not None  # the text has passed a strict parser
-        start = _skip(text, name.end())
+        start = name.end()
         at = start + len(value)
         if key in changed:
             pieces += (text[kept:start], changed[key])
             kept = at
     pieces.append(text[kept:])
     return b"".join(pieces)
-
-
-def _skip(text: bytes, at: int) -> int:
-    between = _BETWEEN.match(text, at)
-    return between.end() if between else at
