@@ -11,12 +11,13 @@ from lrs.statements.actors import ACTORS, identifiers
 Facts = dict[str, str]
 
 # A pair joins a fact with one that a statement has at most once, so that terms stay linear in the statement.
+# The order is the one in which filters are paired up: so two pairs cover any three or four of them.
 PAIRS: tuple[tuple[str, str], ...] = (
-    ("agent", "verb"),
     ("agent", "activity"),
+    ("verb", "registration"),
+    ("agent", "verb"),
     ("agent", "registration"),
     ("verb", "activity"),
-    ("verb", "registration"),
 )
 CONTEXT_ACTIVITIES = ("parent", "grouping", "category", "other")
 
