@@ -1,4 +1,5 @@
 """kill -9 of any process at any instant: nothing acknowledged is lost, nothing owed is lost, nothing is doubled."""
+import contextlib
 import json
 import os
 import random
@@ -99,10 +100,8 @@ class Served:
         if who in ("supervisor", "all"):
             os.kill(self.process.pid, signal.SIGKILL)
         for victim in victims:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(victim.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         if who in ("supervisor", "all"):
             self.process.wait()
             until(lambda: not any(map(alive, children)), 10, "its children die with it")
@@ -133,8 +132,9 @@ def test_nothing_is_lost_and_nothing_doubled_by_killing(tmp_path, receiver):
     chance = random.Random(seed)
     data = tmp_path / "data"
     store = open_store(data)
-    store.directory.put_people([Person(f"{n}", f"person{n}@acme.example", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
-                                for n in range(50)])
+    store.directory.put_people([
+        Person(f"{n}", f"person{n}@acme.example", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
+        for n in range(50)])
     store.work.add_target(TargetRow("hook", "webhook", {"url": receiver + "/", "secret": SECRET, "allow_private": True, "timeout": 5}))
     made = credentials.create(store.credentials, name="load", public_url="http://lrs.example", scopes=["all", "feeds/read"])
     key, secret = made.credential.key, made.secret
