@@ -1,0 +1,203 @@
+"""`lrs serve` keeps its promises about sockets, bodies, children and stopping."""
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import psutil
+import pytest
+
+from lrs.auth import credentials
+from lrs.store.open_store import open_store
+
+LRS = "from lrs.cli.main import main; main()"
+STATEMENT = {"actor": {"mbox": "mailto:a@b.example"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+             "object": {"id": "https://c.example/1"}}
+VERSION = {"X-Experience-API-Version": "1.0.3"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds} s: {what}")
+
+
+def commits(wal):
+    """How many transactions the write-ahead log holds (https://sqlite.org/fileformat2.html, section 4: a frame that
+    ends one names the size of the database)."""
+    data = wal.read_bytes()
+    page, salt = int.from_bytes(data[8:12]), data[16:24]
+    frames = [data[at : at + 24] for at in range(32, len(data), 24 + page)]
+    return sum(frame[4:8] != b"\0\0\0\0" for frame in frames if frame[8:16] == salt)
+
+
+class Running:
+    """An LRS in a process of its own, and a credential for it."""
+
+    def __init__(self, folder, **environment):
+        self.port, self.folder = free_port(), folder
+        self.url = f"http://127.0.0.1:{self.port}"
+        store = open_store(folder / "data")
+        made = credentials.create(store.credentials, name="Tests", public_url=self.url, scopes=["all"])
+        self.auth = (made.credential.key, made.secret)
+        store.close()
+        self.log = (folder / "serve.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LRS, "--data", str(folder / "data"), "serve", "--port", str(self.port)],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env={**os.environ, **environment})
+        until(self.ready, 30, "it answers")
+
+    def ready(self):
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(self.url + "/health/ready", timeout=2).status_code == 200
+        return False
+
+    def post(self, statement=STATEMENT):
+        return httpx.post(self.url + "/xapi/statements", json=statement, auth=self.auth, headers=VERSION, timeout=15)
+
+    def child(self, name):
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if f"lrs.serve.{name}" in child.cmdline():
+                    return child
+        return None
+
+    def half_sent(self, length, sent=b"{"):
+        """A connection whose body never ends."""
+        basic = base64.b64encode(":".join(self.auth).encode()).decode()
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.sendall((f"POST /xapi/statements HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\n"
+                            f"X-Experience-API-Version: 1.0.3\r\nContent-Type: application/json\r\n"
+                            f"Content-Length: {length}\r\n\r\n").encode() + sent)
+        return connection
+
+
+@pytest.fixture
+def running(tmp_path):
+    one = Running(tmp_path)
+    yield one
+    if one.process.poll() is None:
+        one.process.kill()
+        one.process.wait()
+    one.log.close()
+
+
+def test_fifty_half_sent_bodies_occupy_no_request_thread(running):
+    waiting = [running.half_sent(1000) for _ in range(50)]
+    began = time.monotonic()
+    answers = [running.post().status_code for _ in range(20)]
+    assert answers == [200] * 20
+    assert time.monotonic() - began < 10
+    for connection in waiting:
+        connection.close()
+
+
+def test_a_body_that_takes_too_long_is_answered_408(tmp_path):
+    running = Running(tmp_path, LRS_BODY_SECONDS="1")
+    connection = running.half_sent(1000)
+    connection.settimeout(10)
+    assert b" 408 " in connection.recv(4096).split(b"\r\n")[0]
+    running.process.terminate()
+    running.process.wait(30)
+
+
+def test_a_client_that_sends_20_mb_reads_the_413_that_names_the_limit(running):
+    answer = httpx.post(running.url + "/xapi/statements", content=b"[" + b" " * 20_000_000 + b"]", auth=running.auth,
+                        headers={**VERSION, "Content-Type": "application/json"}, timeout=30)
+    assert answer.status_code == 413
+    assert "body_max" in answer.text
+    assert "16777216" in answer.text
+
+
+def test_concurrent_posts_are_committed_in_groups(running):
+    answers = []
+    before = commits(running.folder / "data" / "statements.db-wal")
+
+    def post():
+        with httpx.Client(auth=running.auth, headers=VERSION, timeout=20) as client:
+            answers.extend(client.post(running.url + "/xapi/statements", json=STATEMENT).status_code for _ in range(25))
+
+    threads = [threading.Thread(target=post) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 400
+    made = commits(running.folder / "data" / "statements.db-wal") - before
+    print(f"400 statements in {made} commits")
+    assert made < 200
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_a_dead_child_is_started_again(running, name):
+    first = running.child(name).pid
+    os.kill(first, signal.SIGKILL)
+    until(lambda: (child := running.child(name)) is not None and child.pid != first, 15,
+          f"a new {name}")
+    until(running.ready, 15, "it answers again")
+    assert running.post().status_code == 200
+
+
+def test_nothing_listens_after_the_supervisor_is_killed(running):
+    children = psutil.Process(running.process.pid).children(recursive=True)
+    os.kill(running.process.pid, signal.SIGKILL)
+    running.process.wait()
+    until(lambda: not listens(running.port), 5, "the port is free")
+    until(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children), 5, "its children are gone")
+
+
+def test_a_stop_answers_what_is_in_flight(running):
+    body = json.dumps(STATEMENT).encode()
+    connection = running.half_sent(len(body), body[:10])
+    connection.settimeout(20)
+    time.sleep(0.3)
+    running.process.terminate()
+    time.sleep(0.3)
+    connection.sendall(body[10:])
+    assert b" 200 " in connection.recv(4096).split(b"\r\n")[0]
+    assert running.process.wait(30) == 0
+    assert not listens(running.port)
+
+
+@pytest.mark.parametrize(("words", "told"), [(["--host", "0.0.0.0"], "--behind-proxy"), (["--port", "PORT"], "in use")])
+def test_what_cannot_be_served_is_refused_with_a_sentence(running, tmp_path, words, told):
+    words = [str(running.port) if word == "PORT" else word for word in words]
+    done = subprocess.run([sys.executable, "-c", LRS, "--data", str(tmp_path / "other"), "serve", *words], capture_output=True, text=True,
+                          timeout=30, check=False)
+    assert done.returncode == 78
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_first_credential_is_written_where_only_its_owner_reads_it(tmp_path):
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", LRS, "--data", str(tmp_path / "data"), "serve", "--port", str(port)],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    place = tmp_path / "data" / "first-credential"
+    until(lambda: place.exists() and listens(port), 20, "it is there")
+    assert place.stat().st_mode & 0o777 == 0o600
+    process.terminate()
+    output = process.communicate(timeout=30)[0].decode()
+    secret = next(word for word in place.read_text().replace('"', " ").split() if len(word) == 43)
+    assert secret not in output
