@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -92,6 +93,10 @@ def _sentence(error: BaseException) -> str:
 
 def main() -> None:
     """The console script `lrs`: known errors end in a sentence on stderr and the exit code of the table."""
+    if any(re.search("[\ud800-\udfff]", argument) for argument in sys.argv[1:]):
+        # bytes that are no UTF-8 reach us as lone surrogates, which no file of ours can hold
+        click.echo("lrs: an argument is not UTF-8 text", err=True)
+        sys.exit(2)
     try:
         command(prog_name="lrs")
     except tuple(EXIT_CODES) as error:

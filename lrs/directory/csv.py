@@ -14,6 +14,7 @@ Row = TypeVar("Row")
 EMPLOYEES = "urn:concord-lrs:employees"
 """homePage of the account that stands for an employee id, so that a sender who knows only that id can name a person."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 SHA1 = re.compile(r"[0-9a-f]{40}\Z")
 PEOPLE_COLUMNS = ("employee_id", "email", "name", "department", "job_code", "hris_id", "crm_id", "aliases", "identifiers")
 COURSE_COLUMNS = ("id", "title", "aliases", "provider", "single_au", "all_of", "repeat_after_days", "attempts", "hris_type")
@@ -83,6 +84,9 @@ def _read(
             continue
         cells = {name: (value or "").strip() for name, value in row.items()}
         if not any(cells.values()):
+            continue
+        if broken := next((name for name, value in cells.items() if CONTROL.search(value)), None):
+            refused.append(Refused(line, f"{broken} has a control character in it; is the file plain UTF-8 text?"))
             continue
         if cells[key] in seen:
             refused.append(Refused(line, f'{key} "{cells[key]}" stands already in line {seen[cells[key]]}'))
