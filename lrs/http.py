@@ -27,6 +27,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from lrs.auth.credentials import authenticate
 from lrs.auth.scopes import allowed
 from lrs.errors import Conflict, Finding, Forbidden, Invalid, StoreUnavailable, TooLarge
+from lrs.ingest import conflicts
 from lrs.ingest.batch import BatchRefused
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
@@ -157,8 +158,10 @@ def failed(
     total: int | None = None,
     help: str = HELP,
     headers: Mapping[str, str] | None = None,
+    noted: Mapping[str, Any] | None = None,
 ) -> Response:
-    """An error in the one documented shape; noted in the rejections log when a known credential sent it."""
+    """An error in the one documented shape; noted in the rejections log when a known credential sent it, there with
+    what only operators may see (`noted`)."""
     shown = [
         {"index": f.index, "pointer": f.where, "rule": f.rule, "section": f.section, "found": f.found, "why": f.why}
         for f in _shown(findings)
@@ -168,7 +171,7 @@ def failed(
         told["help"] = help
     if findings:
         told |= {"total": len({f.index for f in findings}) if total is None else total, "findings": shown}
-    _note(status, code, told)
+    _note(status, code, {**told, **(noted or {})})
     return answer_json(told, status, headers)
 
 
@@ -191,9 +194,25 @@ def _known(error: Exception) -> Response:
     if isinstance(error, Conflict):
         findings = [Finding("/id", str(error), "statement.conflict", "Communication 2.1.1", error.statement_id, error.index)]
     total = error.bad if isinstance(error, BatchRefused) else None
+    noted = _conflict(error) if isinstance(error, Conflict) else None
     return failed(
-        how.status, how.code, _message(error), findings=findings, total=total, help=how.help, headers=how.headers(error)
+        how.status, how.code, _message(error), findings=findings, total=total, help=how.help, headers=how.headers(error), noted=noted
     )
+
+
+def _conflict(error: Conflict) -> dict[str, Any]:
+    """Both sides of a conflict for the rejections log; a completion of a course that is refused so is an alert."""
+    try:
+        sent = json.loads(request.get_data(cache=True))
+    except ValueError:
+        return {}
+    refused = sent[error.index] if isinstance(sent, list) else sent
+    conflict = conflicts.told(error.stored, refused)
+    if conflict["refused_is_course"]:
+        _log.warning("refused: %s of course %s under the id of another statement (%s); %s", conflict["refused"]["verb"],
+                     conflict["refused"]["object"], error.statement_id, conflict["cause"] or "ids must be unique")
+    stored = _PERSONAL.sub(r'\1"***"', error.stored[:EXCERPT].decode("utf-8", "replace"))
+    return {"conflict": conflict, "stored_statement": stored}
 
 
 def _message(error: Exception) -> str:
