@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from ports import LRS, free_port, listens, until
 
 from lrs.auth import credentials
 from lrs.completions.model import Person
@@ -21,30 +21,9 @@ from lrs.directory.csv import identifiers_of
 from lrs.store.open_store import open_store
 from lrs.store.protocols.work import TargetRow
 
-LRS = "from lrs.cli.main import main; main()"
 KILLS = 32
 SECRET = "whsec_" + "A" * 43 + "="
 HERE = Path(__file__).parent
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"not within {seconds} s: {what}")
 
 
 def alive(process):

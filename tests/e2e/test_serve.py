@@ -13,34 +13,14 @@ import time
 import httpx
 import psutil
 import pytest
+from ports import LRS, free_port, listens, until
 
 from lrs.auth import credentials
 from lrs.store.open_store import open_store
 
-LRS = "from lrs.cli.main import main; main()"
 STATEMENT = {"actor": {"mbox": "mailto:a@b.example"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
              "object": {"id": "https://c.example/1"}}
 VERSION = {"X-Experience-API-Version": "1.0.3"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"not within {seconds} s: {what}")
 
 
 def commits(wal):
