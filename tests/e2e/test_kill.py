@@ -104,8 +104,23 @@ def receiver(tmp_path):
     process.wait()
 
 
+@pytest.fixture
+def serve(tmp_path):
+    """Makes a `Served`; whatever happens, nothing of it runs on."""
+    made = []
+    with (tmp_path / "serve.log").open("wb") as log:
+        def start(data):
+            made.append(Served(data, free_port(), log))
+            made[-1].start()
+            return made[-1]
+        yield start
+    for served in made:
+        served.process.kill()
+        served.process.wait()
+
+
 @pytest.mark.slow
-def test_nothing_is_lost_and_nothing_doubled_by_killing(tmp_path, receiver):
+def test_nothing_is_lost_and_nothing_doubled_by_killing(tmp_path, receiver, serve):
     seed = int(os.environ.get("LRS_TEST_SEED", random.randrange(10**6)))
     print(f"LRS_TEST_SEED={seed}")
     chance = random.Random(seed)
@@ -118,58 +133,56 @@ def test_nothing_is_lost_and_nothing_doubled_by_killing(tmp_path, receiver):
     made = credentials.create(store.credentials, name="load", public_url="http://lrs.example", scopes=["all", "feeds/read"])
     key, secret = made.credential.key, made.secret
     acknowledged = tmp_path / "acknowledged"
-    with (tmp_path / "serve.log").open("wb") as log:
-        served = Served(data, free_port(), log)
-        served.start()
-        with (tmp_path / "recorder.log").open("wb") as recorder_log:
-            recorder = subprocess.Popen([sys.executable, str(HERE / "recorder.py"), served.url, key, secret, str(acknowledged), "3"],
-                                        stdin=subprocess.PIPE, stderr=recorder_log)
-            killed = Counter()
-            for _ in range(KILLS):
-                time.sleep(chance.uniform(0.02, 0.4))
-                who = chance.choice(["web", "worker", "supervisor", "all"])
-                served.kill(who)
-                killed[who] += 1
-            time.sleep(0.5)
-            recorder.stdin.close()
-            assert recorder.wait(60) == 0, (tmp_path / "recorder.log").read_text()
-        ids = acknowledged.read_text().split()
-        print(f"{sum(killed.values())} kills {dict(killed)}, {len(ids)} statements acknowledged")
-        assert len(ids) > 100
-        assert len(ids) == len(set(ids))
+    served = serve(data)
+    with (tmp_path / "recorder.log").open("wb") as recorder_log:
+        recorder = subprocess.Popen([sys.executable, str(HERE / "recorder.py"), served.url, key, secret, str(acknowledged), "3"],
+                                    stdin=subprocess.PIPE, stderr=recorder_log)
+        killed = Counter()
+        for _ in range(KILLS):
+            time.sleep(chance.uniform(0.02, 0.4))
+            who = chance.choice(["web", "worker", "supervisor", "all"])
+            served.kill(who)
+            killed[who] += 1
+        time.sleep(0.5)
+        recorder.stdin.close()
+        assert recorder.wait(60) == 0, (tmp_path / "recorder.log").read_text()
+    ids = acknowledged.read_text().split()
+    print(f"{sum(killed.values())} kills {dict(killed)}, {len(ids)} statements acknowledged")
+    assert len(ids) > 100
+    assert len(ids) == len(set(ids))
 
-        stored = []
-        after = 0
-        while records := store.statements.follow(after, 500):
-            stored += [record.id for record in records]
-            after = records[-1].seq
-        assert len(stored) == len(set(stored)), "a statement is stored twice"
-        assert set(ids) <= set(stored), f"lost: {sorted(set(ids) - set(stored))[:5]}"
-        with httpx.Client(auth=(key, secret), headers={"X-Experience-API-Version": "1.0.3"}, timeout=10) as client:
-            for name in chance.sample(ids, 50):
-                answer = client.get(served.url + "/xapi/statements", params={"statementId": name})
-                assert (answer.status_code, answer.json()["id"]) == (200, name)
+    stored = []
+    after = 0
+    while records := store.statements.follow(after, 500):
+        stored += [record.id for record in records]
+        after = records[-1].seq
+    assert len(stored) == len(set(stored)), "a statement is stored twice"
+    assert set(ids) <= set(stored), f"lost: {sorted(set(ids) - set(stored))[:5]}"
+    with httpx.Client(auth=(key, secret), headers={"X-Experience-API-Version": "1.0.3"}, timeout=10) as client:
+        for name in chance.sample(ids, 50):
+            answer = client.get(served.url + "/xapi/statements", params={"statementId": name})
+            assert (answer.status_code, answer.json()["id"]) == (200, name)
 
-        def all_delivered():
-            states = store.work.count_by_state()
-            return set(states) == {"delivered"} and states["delivered"] == len(stored)
+    def all_delivered():
+        states = store.work.count_by_state()
+        return set(states) == {"delivered"} and states["delivered"] == len(stored)
 
-        until(all_delivered, 90, f"every delivery is made; now {store.work.count_by_state()} of {len(stored)}")
-        received = httpx.get(receiver + "/sandbox/received", timeout=10).json()
-        events = [row["event"]["id"] for row in received]
-        assert len(events) == len(set(events)), "an event came under two webhook-ids"
-        assert len(events) == len(stored), "every completion came"
-        repeats = sum(row["times"] - 1 for row in received)
-        print(f"{len(events)} events received, {repeats} repeats, each under its own webhook-id")
+    until(all_delivered, 90, f"every delivery is made; now {store.work.count_by_state()} of {len(stored)}")
+    received = httpx.get(receiver + "/sandbox/received", timeout=10).json()
+    events = [row["event"]["id"] for row in received]
+    assert len(events) == len(set(events)), "an event came under two webhook-ids"
+    assert len(events) == len(stored), "every completion came"
+    repeats = sum(row["times"] - 1 for row in received)
+    print(f"{len(events)} events received, {repeats} repeats, each under its own webhook-id")
 
-        feed, cursor = [], 0
-        while rows := store.work.feed(cursor, 1000):
-            feed += rows
-            cursor = rows[-1].n
-        assert [row.n for row in feed] == list(range(1, len(feed) + 1)), "the feed has a gap"
-        assert {json.loads(row.body)["id"] for row in feed} == set(events)
+    feed, cursor = [], 0
+    while rows := store.work.feed(cursor, 1000):
+        feed += rows
+        cursor = rows[-1].n
+    assert [row.n for row in feed] == list(range(1, len(feed) + 1)), "the feed has a gap"
+    assert {json.loads(row.body)["id"] for row in feed} == set(events)
 
-        served.process.terminate()
-        served.process.wait(40)
-        assert not listens(served.port)
+    served.process.terminate()
+    served.process.wait(40)
+    assert not listens(served.port)
     store.close()
