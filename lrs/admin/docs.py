@@ -28,7 +28,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], shared: list[d
         f"<tr><td><code>{escape(p['name'])}</code></td><td>{_schema(p.get('schema', {}))}</td><td>{'yes' if p.get('required') else ''}</td>"
         f"<td>{escape(p.get('description', ''))}</td></tr>" for p in [*shared, *operation.get("parameters", [])])
     answers = "".join(f"<tr><td><code>{escape(status)}</code></td><td>{escape(answer.get('description', ''))}</td></tr>"
-                      for status, answer in operation.get("responses", {}).items() if status != "default")
+                      for status, answer in sorted(operation.get("responses", {}).items()) if answer.get("description"))
     table = f"<table><tr><th>Parameter</th><th>Type</th><th>Required</th><th>Meaning</th></tr>{rows}</table>" if rows else ""
     return (f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(operation.get('summary', ''))}</p>"
             f"<p>{escape(operation.get('description', ''))}</p>{table}<table><tr><th>Answer</th><th>Meaning</th></tr>{answers}</table>")

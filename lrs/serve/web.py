@@ -38,7 +38,8 @@ class OnSocket(Server):
         self._listening = listening
 
     def _init_shared_socket(self) -> None:
-        self._sfd = self._listening.fileno()
+        # Granian closes it at the end; a Python socket that kept it would close someone else's file later.
+        self._sfd = self._listening.detach()
         self._shd = SocketHolder(self._sfd, False, BACKLOG)
 
 
