@@ -18,7 +18,8 @@ FACTS = (
     Column("seq", "BIGINT", "When it was stored, microseconds since 1970 UTC; unique, rising."),
     Column("timestamp", "TIMESTAMP", "When it happened, as its sender says, UTC."),
     Column("date", "DATE", "The day of `timestamp`, UTC."),
-    Column("subject", "VARCHAR", "Opaque key of the learner: the same for every identifier of a known person. No name, no e-mail."),
+    Column("subject", "VARCHAR", "Opaque key of the learner: the same for every identifier of a known person. No name, no e-mail. "
+           "An unknown learner's key changes once the directory knows him: then export again from the start."),
     Column("verb", "VARCHAR", "Canonical verb, `unmapped` where the verb map has no row."),
     Column("verb_iri", "VARCHAR", "The verb as it was sent."),
     Column("status", "VARCHAR",

@@ -9,17 +9,20 @@ import orjson
 
 from analytics.facts import fact, learner
 from lrs.completions.catalogue import Catalogue
+from lrs.statements.instants import instant
 from lrs.statements.record import Record
 from lrs.store.open_store import Store
-from verbs.read import from_json
+from verbs.read import UNMAPPED, from_json
+from verbs.tables import CANONICAL
 
-SLICE = 1000
+SLICE = 200
+"""Statements a slice: the memory of an export is one slice, and a statement may have a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to export. `since` (exclusive) and `until` (inclusive) are µs of storing, since 1970 UTC; `verb` canonical;
-    `course` a course id or alias; `raw`: the statements themselves instead of facts."""
+    """What to export. `since` (exclusive) and `until` (inclusive) are µs of storing, since 1970 UTC; `verb` a canonical
+    verb or a verb's IRI as it was sent; `course` a course id or alias; `raw`: the statements themselves instead of facts."""
 
     since: int = 0
     until: int | None = None
@@ -28,18 +31,41 @@ class Wanted:
     raw: bool = False
 
 
+def moment(text: str) -> int:
+    """An ISO 8601 time or date (midnight UTC), or a cursor, as µs since 1970. Raises ValueError with a sentence."""
+    if text.isascii() and text.isdigit() and (8 < len(text) < 19 or text == "0"):
+        return int(text)
+    at = instant(text)
+    if at is None:
+        raise ValueError(f'"{text[:60]}" is no ISO 8601 time (2026-11-24, 2026-11-24T12:00:00Z) and no cursor of a manifest')
+    return at.micros
+
+
+def verb(text: str) -> str:
+    """The verb to filter by, as it is. Raises ValueError for a word that is no canonical verb: it would find nothing."""
+    if text and ":" not in text and text not in (*CANONICAL, UNMAPPED):
+        raise ValueError(f'"{text[:60]}" is no canonical verb ({", ".join((*CANONICAL, UNMAPPED))}) and no IRI')
+    return text
+
+
 def slices(store: Store, wanted: Wanted) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """(seq reached, rows) a slice, oldest first, up to what was consistent at the start. Memory is one slice."""
+    """(seq reached, rows) a slice, oldest first, up to what was consistent at the call. Memory is one slice.
+
+    The store is asked at the call, not at the first slice: what it cannot answer is raised before anything is sent.
+    """
     end = store.statements.consistent_through()
     end = end if wanted.until is None else min(end, wanted.until)
-    catalogue = Catalogue(store.directory.courses())
+    return _slices(store, wanted, end, Catalogue(store.directory.courses()))
+
+
+def _slices(store: Store, wanted: Wanted, end: int, catalogue: Catalogue) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     course = catalogue.canonical(wanted.course) if wanted.course else ""
     after = wanted.since
     while records := store.statements.follow(after, SLICE):
         after = records[-1].seq
         kept = [record for record in records if record.seq <= end]
         rows = [row for row in _rows(store, kept, catalogue)
-                if wanted.verb in ("", row["verb"]) and course in ("", row["course"])]
+                if wanted.verb in ("", row["verb"], row["verb_iri"]) and course in ("", row["course"])]
         if wanted.raw:
             texts = {record.id: record for record in kept}
             rows = [_raw(texts[row["statement_id"]]) for row in rows]

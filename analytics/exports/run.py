@@ -33,9 +33,12 @@ class Written:
 
 
 def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int], None] = lambda rows, seq: None) -> Iterator[bytes]:
-    """The bytes of the export in a format of `FORMATS`; `reached(rows, seq)` is told after each slice."""
+    """The bytes of the export in a format of `FORMATS`; `reached(rows, seq)` is told after each slice.
+    Raises StoreUnavailable before the first byte if the store does not answer."""
+    found = slices(store, wanted)
+
     def counted() -> Iterator[list[dict[str, Any]]]:
-        for seq, rows in slices(store, wanted):
+        for seq, rows in found:
             yield rows
             reached(len(rows), seq)
     return FORMATS[kind][0](counted(), RAW if wanted.raw else FACTS)
@@ -43,9 +46,11 @@ def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int]
 
 def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callable[[int, int], None] = lambda rows, seq: None) -> Written:
     """Write `facts.<kind>` (or `statements.<kind>`) into `out`, and beside it manifest.json and SHA256SUMS (for
-    `sha256sum -c`). A file that is there is replaced when the new one is whole. Raises OSError."""
+    `sha256sum -c`), which list every export in the folder. One with `since` is named `facts-<since>.<kind>`, so that
+    it joins what it goes on from; one of the same name is replaced when the new one is whole. Raises OSError."""
     out.mkdir(parents=True, exist_ok=True)
-    file = out / f"{'statements' if wanted.raw else 'facts'}.{kind}"
+    part = f"-{wanted.since}" if wanted.since else ""
+    file = out / f"{'statements' if wanted.raw else 'facts'}{part}.{kind}"
     total, through, digest = 0, wanted.since, hashlib.sha256()
 
     def reached(rows: int, seq: int) -> None:
@@ -66,6 +71,22 @@ def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callabl
         temporary.unlink(missing_ok=True)
     manifest = {"file": file.name, "format": kind, "rows": total, "bytes": file.stat().st_size, "sha256": digest.hexdigest(),
                 "through": through, "filters": asdict(wanted)}
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    (out / "SHA256SUMS").write_text(f"{digest.hexdigest()}  {file.name}\n")
+    listed = [*(one for one in _listed(out) if one["file"] != file.name), manifest]
+    _replace(out / "manifest.json", json.dumps({"files": listed}, indent=2) + "\n")
+    _replace(out / "SHA256SUMS", "".join(f"{one['sha256']}  {one['file']}\n" for one in listed))
     return Written(file, total, through)
+
+
+def _listed(out: Path) -> list[dict[str, Any]]:
+    """The earlier exports in the folder by its manifest; those whose file is gone, and what is no manifest, left out."""
+    try:
+        files = json.loads((out / "manifest.json").read_text())["files"]
+        return [one for one in files if {"file", "sha256"} <= one.keys() and (out / one["file"]).is_file()]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _replace(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
+    temporary.write_text(text)
+    temporary.replace(file)

@@ -9,11 +9,11 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from werkzeug.exceptions import HTTPException
 
+from analytics.exports import rows
 from analytics.exports.rows import Wanted
 from analytics.exports.run import FORMATS, stream
 from lrs import http
 from lrs.errors import Finding, Invalid
-from lrs.statements.instants import instant
 
 blueprint = Blueprint("exports", __name__, url_prefix="/api/v1/exports", description="Facts and raw statements for analysts")
 
@@ -22,13 +22,17 @@ class Moment(fields.String):
     """An ISO 8601 time, or a cursor (µs since 1970), read as µs."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> int:  # type: ignore[override]
-        text = super()._deserialize(value, attr, data, **more)
-        if text.isascii() and text.isdigit() and 8 < len(text) < 19:
-            return int(text)
-        at = instant(text)
-        if at is None:
-            raise ValidationError("an ISO 8601 time (2026-11-24T12:00:00Z), or a cursor in microseconds since 1970")
-        return at.micros
+        try:
+            return rows.moment(super()._deserialize(value, attr, data, **more))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+def _verb(value: str) -> None:
+    try:
+        rows.verb(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
 
 
 class FactsQuery(Schema):
@@ -37,9 +41,15 @@ class FactsQuery(Schema):
     format = fields.String(load_default="csv", validate=validate.OneOf(list(FORMATS)), metadata={"description": "File format."})
     since = Moment(load_default=0, metadata={"description": "Only what was stored after this time (ISO 8601), or a cursor."})
     until = Moment(load_default=None, metadata={"description": "Only what was stored up to this time."})
-    verb = fields.String(load_default="", metadata={"description": "Only this canonical verb."})
+    verb = fields.String(load_default="", validate=_verb, metadata={"description": "Only this canonical verb, or verb IRI."})
     course = fields.String(load_default="", metadata={"description": "Only this course (id or alias)."})
     raw = fields.Boolean(load_default=False, metadata={"description": "The statements themselves instead of facts."})
+
+
+@blueprint.before_request
+def guard() -> None:
+    """Who asks comes first: a stranger learns nothing about parameters."""
+    http.provider("all/read")
 
 
 @blueprint.errorhandler(422)
@@ -61,7 +71,6 @@ class Facts(MethodView):
                               "401": {"description": "No valid credential"}, "403": {"description": "The credential lacks all/read"}})
     def get(self, query: dict[str, Any]) -> Response:
         """Stream the file."""
-        http.provider("all/read")
         kind = query.pop("format")
         name = "statements" if query["raw"] else "facts"
         # streamed outside of the request's context: the store is bound now

@@ -10,23 +10,27 @@ from pathlib import Path
 import click
 
 from analytics.dictionary import markdown
+from analytics.exports import rows
 from analytics.exports.rows import Wanted
 from analytics.exports.run import FORMATS, export
 from lrs.cli.opened import opened
 from lrs.config import Settings
-from lrs.statements.instants import instant
 
 
 def moment(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
     """An ISO 8601 time, or the `through` of an earlier manifest, as µs since 1970."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit() and len(value) > 8:
-        return int(value)
-    at = instant(value if "T" in value else value + "T00:00:00Z")
-    if at is None:
-        raise click.BadParameter(f'"{value}" is no ISO 8601 time (2026-11-24, 2026-11-24T12:00:00Z) and no cursor of a manifest')
-    return at.micros
+    try:
+        return None if value is None else rows.moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def known_verb(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """A canonical verb or an IRI."""
+    try:
+        return rows.verb(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
@@ -34,7 +38,7 @@ def moment(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write into.")
 @click.option("--since", callback=moment, help="Only what was stored after this time (ISO 8601), or the `through` of an earlier manifest.")
 @click.option("--until", callback=moment, help="Only what was stored up to this time.")
-@click.option("--verb", default="", help="Only this canonical verb.")
+@click.option("--verb", default="", callback=known_verb, help="Only this canonical verb, or verb IRI.")
 @click.option("--course", default="", help="Only this course (id or alias).")
 @click.option("--raw", is_flag=True, help="The statements themselves instead of facts.")
 @click.option("--dictionary", is_flag=True, help="Print the columns and exit.")
@@ -52,7 +56,7 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
         total = store.statements.count()
         with click.progressbar(length=total, label="rows", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
             try:
-                written = export(store, Wanted(since or 0, until, verb, course, raw), kind, out, lambda rows, _: bar.update(rows))
+                written = export(store, Wanted(since or 0, until, verb, course, raw), kind, out, lambda count, _: bar.update(count))
             except OSError as error:
                 click.echo(f"lrs: cannot write to {out}: {error.strerror or error}", err=True)
                 sys.exit(1)

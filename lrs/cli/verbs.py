@@ -22,6 +22,13 @@ EVENT = {
     "opt_in": "only after an administrator switches it on", "revoke": "takes something back", "never": "never counts",
 }
 
+OUTCOME = "learning.completed, or learning.updated if it is better,"
+# What evidence of a status that is no outcome does instead.
+EVIDENCE = {
+    "withdrawn": "learning.revoked, where nothing else supports the completion,",
+    "scored": "nothing by itself; it updates the score on record",
+}
+
 
 @click.group()
 def command() -> None:
@@ -88,10 +95,13 @@ def explain(settings: Settings, file: TextIO, provider: str, as_json: bool) -> N
         judgement = judge(statement, reading, seq=now, stored_us=now, provider=provider, catalogue=catalogue, now_us=now)
         known = store.directory.person_by_identifier(judgement.identifiers)
     who = next((known[name].employee_id for name in judgement.identifiers if name in known), "")
-    courses = [key for key, _ in judgement.evidence if not key.startswith("cmi5:")]
+    pairs = [(key, one) for key, one in judgement.evidence if not key.startswith("cmi5:")]
+    courses = [key for key, _ in pairs]
+    statuses = {one.status for _, one in pairs}
     told = {"verb": reading.verb, "row": asdict(reading.via) if reading.via else None, "kind": reading.kind, "outcome": reading.outcome,
             "score": asdict(reading.score) if reading.score else None, "duration": reading.duration, "map_version": reading.map_version,
-            "rule": judgement.rule, "why": judgement.why, "hold": judgement.hold, "courses": courses,
+            "rule": judgement.rule, "rule_says": load().rules.get(judgement.rule, ""), "why": judgement.why, "hold": judgement.hold,
+            "courses": courses, "statuses": sorted(statuses),
             "learner": list(judgement.identifiers), "employee_id": who}
     if as_json:
         click.echo(json.dumps(told))
@@ -107,8 +117,15 @@ def explain(settings: Settings, file: TextIO, provider: str, as_json: bool) -> N
     if reading.outcome:
         click.echo(f"outcome   {reading.outcome}")
     click.echo(f"why       {judgement.why}")
-    if courses:
-        click.echo(f"triggers  a completion of {', '.join(courses)}" + (f" for employee {who}" if who else
-                   f", parked until the directory knows {judgement.identifiers[0] if judgement.identifiers else 'the learner'}"))
-    else:
-        click.echo("triggers  nothing")
+    if told["rule_says"]:
+        click.echo(f"rule {judgement.rule:<5}{told['rule_says']}")
+    click.echo(f"triggers  {_triggers(courses, statuses, who, judgement.identifiers)}")
+
+
+def _triggers(courses: list[str], statuses: set[str], who: str, identifiers: tuple[str, ...]) -> str:
+    """What becomes of the evidence, in a sentence. Whether it is new, better or the same depends on what stands."""
+    if not courses:
+        return "nothing"
+    what = next((words for status, words in EVIDENCE.items() if status in statuses), OUTCOME)
+    known = f" for employee {who}" if who else f", parked until the directory knows {identifiers[0] if identifiers else 'the learner'}"
+    return f"{what} for {', '.join(courses)}{'' if 'scored' in statuses else known}"

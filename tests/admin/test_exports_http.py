@@ -9,6 +9,7 @@ import pytest
 from lrs.app import create_app
 from lrs.auth import credentials
 from lrs.config import load
+from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.open_store import open_store
 
@@ -46,16 +47,26 @@ def test_each_format_is_streamed(client, store, kind, read):
 
 def test_the_scope_is_all_read(client, store):
     assert client.get("/api/v1/exports/facts").status_code == 401
+    assert client.get("/api/v1/exports/facts?format=xml").status_code == 401
     assert client.get("/api/v1/exports/facts", headers=headers(store, "statements/read")).status_code == 403
     assert client.get("/api/v1/exports/facts", headers=headers(store, "all/read")).status_code == 200
 
 
 @pytest.mark.parametrize(("query", "pointer"), [
-    ("format=xml", "?format"), ("since=soon", "?since"), ("raw=perhaps", "?raw"), ("colour=red", "?colour")])
+    ("format=xml", "?format"), ("verb=finished", "?verb"), ("since=soon", "?since"), ("raw=perhaps", "?raw"), ("colour=red", "?colour")])
 def test_a_bad_parameter_is_named_in_the_one_error_shape(client, store, query, pointer):
     answer = client.get(f"/api/v1/exports/facts?{query}", headers=headers(store, "all/read"))
     assert answer.status_code == 400
     assert [one["pointer"] for one in answer.json["findings"]] == [pointer]
+
+
+def test_a_store_that_does_not_answer_is_503_and_not_a_broken_file(client, store, monkeypatch):
+    def busy(self):
+        raise StoreUnavailable("busy")
+    analyst = headers(store, "all/read")
+    monkeypatch.setattr(type(store.statements), "consistent_through", busy)
+    answer = client.get("/api/v1/exports/facts?format=csv", headers=analyst)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
 
 def test_the_api_page_describes_it_and_loads_nothing(client):

@@ -1,7 +1,9 @@
 """The exported files open in pandas and DuckDB, say the same in every format, and name nobody."""
 import datetime
 import json
+import os
 import subprocess
+import tempfile
 
 import duckdb
 import pandas
@@ -9,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.dictionary import FACTS, RAW, markdown
-from analytics.exports import csv
-from analytics.exports.rows import Wanted
+from analytics.exports import csv, parquet
+from analytics.exports.rows import Wanted, moment, verb
 from analytics.exports.run import FORMATS, export
 from lrs.cli.main import command
 from lrs.completions.model import Course, Person
@@ -60,7 +62,7 @@ def test_a_file_opens_in_pandas_and_duckdb_with_every_row_and_column(store, tmp_
     reader = {"csv": "read_csv", "parquet": "read_parquet", "ndjson": "read_json"}[kind]
     assert duckdb.sql(f"SELECT count(*), sum(score) FROM {reader}('{written.file}')").fetchall() == [(2500, 1250.0)]
     assert subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, check=False).returncode == 0
-    assert json.loads((out / "manifest.json").read_text())["rows"] == 2500
+    assert [one["rows"] for one in json.loads((out / "manifest.json").read_text())["files"]] == [2500]
     text = written.file.read_bytes()
     assert b"person0@acme" not in text
     assert b"Secret" not in text
@@ -85,6 +87,61 @@ def test_filters_and_aliases(store, tmp_path):
 def test_an_export_goes_on_where_the_last_one_ended(store, tmp_path):
     first = export(store, Wanted(), "csv", tmp_path / "out")
     assert export(store, Wanted(since=first.through), "csv", tmp_path / "next").rows == 0
+
+
+def test_parts_and_formats_in_one_folder_stand_side_by_side(store, tmp_path):
+    out = tmp_path / "out"
+    middle = store.statements.follow(0, 1000)[-1].seq
+    export(store, Wanted(until=middle), "parquet", out)
+    export(store, Wanted(since=middle), "parquet", out)
+    export(store, Wanted(), "csv", out)
+    export(store, Wanted(), "csv", out)
+    files = ["facts.parquet", f"facts-{middle}.parquet", "facts.csv"]
+    assert [one["file"] for one in json.loads((out / "manifest.json").read_text())["files"]] == files
+    assert duckdb.sql(f"SELECT count(*), count(DISTINCT seq) FROM '{out}/*.parquet'").fetchall() == [(2500, 2500)]
+    assert subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, check=False).returncode == 0
+    assert sorted(file.name for file in out.iterdir()) == sorted([*files, "manifest.json", "SHA256SUMS"])
+
+
+def test_an_export_that_breaks_off_leaves_what_was_there(store, tmp_path):
+    first = export(store, Wanted(), "csv", tmp_path / "out").file.read_bytes()
+
+    def stop(rows, seq):
+        raise OSError("disk full")
+    with pytest.raises(OSError, match="disk full"):
+        export(store, Wanted(), "csv", tmp_path / "out", stop)
+    assert (tmp_path / "out" / "facts.csv").read_bytes() == first
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["SHA256SUMS", "facts.csv", "manifest.json"]
+
+
+@pytest.mark.parametrize(("count", "size"), [(30_000, 8_000), (100, 2_000_000)])
+def test_large_statements_fit_a_parquet_file_in_order(count, size):
+    def slices():
+        for start in range(0, count, 100):
+            yield [{"statement_id": str(n), "seq": n, "voided": False, "statement": f"{n:x}" + os.urandom(size // 2).hex()}
+                   for n in range(start, start + 100)]
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        file.writelines(parquet.chunks(slices(), RAW))
+        file.flush()
+        told = "SELECT count(*), bool_and(seq = file_row_number) FROM read_parquet(?, file_row_number = true)"
+        assert duckdb.execute(told, [file.name]).fetchall() == [(count, True)]
+
+
+@pytest.mark.parametrize("text", ["soon", "", "12345678901234567890", "2026-13-01", "²²²²²²²²²"])
+def test_a_time_that_is_none_is_refused(text):
+    with pytest.raises(ValueError, match="no ISO 8601 time"):
+        moment(text)
+
+
+def test_a_time_is_a_date_an_instant_or_a_cursor():
+    assert moment("2026-11-24") == moment("2026-11-24T00:00:00Z") == moment("1795478400000000") == 1795478400000000
+    assert moment("0") == 0
+
+
+def test_a_verb_is_canonical_or_an_iri(store, tmp_path):
+    assert export(store, Wanted(verb="http://adlnet.gov/expapi/verbs/completed"), "ndjson", tmp_path / "a").rows == 1000
+    with pytest.raises(ValueError, match="no canonical verb"):
+        verb("finished")
 
 
 def test_raw_statements_are_the_stored_bytes(store, tmp_path):
@@ -115,7 +172,8 @@ def test_the_command_and_its_mistakes(store, tmp_path):
     assert done.exit_code == 0, done.output
     assert "2500 rows" in done.output
     assert run(command, data).exit_code == 2
-    assert run(command, [*data, "--format", "csv", "--out", str(tmp_path / "o"), "--since", "soon"]).exit_code == 2
+    for wrong in (["--since", "soon"], ["--since", "9" * 30], ["--verb", "finished"]):
+        assert run(command, [*data, "--format", "csv", "--out", str(tmp_path / "o"), *wrong]).exit_code == 2
     (tmp_path / "file").write_text("")
     assert run(command, [*data, "--format", "csv", "--out", str(tmp_path / "file" / "x")]).exit_code == 1
 

@@ -41,6 +41,18 @@ def test_explain_names_row_rule_and_what_it_triggers(run):
     assert "parked until the directory knows mbox:ada@acme.example" in run("verbs", "explain", "-", input=json.dumps(PASSED)).output
 
 
+@pytest.mark.parametrize(("verb", "triggers"), [
+    ("http://adlnet.gov/expapi/verbs/passed", "learning.completed, or learning.updated if it is better, for https://c.example/1, parked"),
+    ("http://adlnet.gov/expapi/verbs/scored", "nothing by itself; it updates the score on record for https://c.example/1"),
+    ("https://w3id.org/xapi/vle/verbs/voided-completion", "learning.revoked, where nothing else supports the completion,"),
+    ("http://adlnet.gov/expapi/verbs/progressed", "nothing"),
+    ("https://acme.example/never-heard-of", "nothing"),
+])
+def test_explain_promises_no_completion_where_there_is_none(run, verb, triggers):
+    said = run("verbs", "explain", "-", input=json.dumps({**PASSED, "verb": {"id": verb}})).output
+    assert said.rstrip().splitlines()[-1].startswith(f"triggers  {triggers}")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_explain_refuses_what_is_no_statement(run, text):
     assert run("verbs", "explain", "-", input=text).exit_code == 2
