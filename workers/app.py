@@ -46,7 +46,8 @@ def route() -> None:
 @app.task
 def deliver() -> None:
     """Deliver what is due."""
-    while deliver_once(services(), now_us, connectors(now_us)):
+    known = connectors(now_us)
+    while deliver_once(services(), now_us, known):
         pass
 
 

@@ -116,7 +116,7 @@ def test(settings: Settings, name: str, as_json: bool) -> None:
         _unknown(name)
         return
     every = connectors(lambda: time.time_ns() // 1000)
-    answer = every[row.connector].probe(Target(row.name, row.connector, row.settings))  # type: ignore[attr-defined]
+    answer = every[row.connector].probe(Target(row.name, row.connector, row.settings))
     good = isinstance(answer.outcome, Delivered)
     view = {"target": name, "ok": good, "outcome": type(answer.outcome).__name__, "why": getattr(answer.outcome, "why", ""),
             "status": answer.status, "milliseconds": round(answer.milliseconds, 1), "body": answer.body}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 # Open edX writes this address for learners it does not name: it stands for nobody (rule 17).
 NOBODY = frozenset({"unknown@example.com"})
+EMPLOYEES = "urn:concord-lrs:employees"
+"""homePage of the account that stands for an employee id, so that a sender who knows only that id can name a person."""
 
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 

@@ -2,17 +2,15 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from lrs.completions.model import Course, Person
+from lrs.completions.subjects import EMPLOYEES, email_identifiers
 
 Row = TypeVar("Row")
-EMPLOYEES = "urn:concord-lrs:employees"
-"""homePage of the account that stands for an employee id, so that a sender who knows only that id can name a person."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 SHA1 = re.compile(r"[0-9a-f]{40}\Z")
@@ -46,9 +44,7 @@ def identifiers_of(employee_id: str, emails: Iterable[str]) -> Iterator[str]:
     the sha1 of the bare address, which Open edX sends."""
     yield f"account:{EMPLOYEES}|{employee_id}"
     for email in emails:
-        yield f"mbox:{email}"
-        for text in (f"mailto:{email}", email):
-            yield "sha1:" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        yield from email_identifiers(email)
 
 
 def _rows(

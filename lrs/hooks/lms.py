@@ -54,8 +54,9 @@ def _proved(connection: str, body: bytes) -> Provider:
         signature=request.headers["webhook-signature"], secret=credentials.webhook_secret(store, connection), now=time.time())
     if wrong:
         raise http.Unauthorized(f"the signature does not fit: {wrong}")
-    g.provider = Provider(credential.key, credential.scopes, credential.provider, json.loads(credential.authority))
-    return g.provider  # type: ignore[no-any-return]
+    who = Provider(credential.key, credential.scopes, credential.provider, json.loads(credential.authority))
+    g.provider = who
+    return who
 
 
 def _catalogue(course_id: str, title: str) -> None:

@@ -109,6 +109,10 @@ class Connector(Protocol):
         """Send now; never raises for what the network or the target does."""
         ...
 
+    def probe(self, target: Target) -> Answer:
+        """Whether the target can be reached with its settings; writes nothing that stands for a completion."""
+        ...
+
     def find(self, delivery: Delivery, target: Target) -> bool | None:
         """Whether the target already holds this event; None if it cannot be known."""
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from lrs.completions.subjects import EMPLOYEES
 from lrs.errors import Finding, Invalid
 from lrs.statements.checks.formats import is_iri, is_mbox
 from lrs.statements.checks.report import found as shown
@@ -21,7 +22,6 @@ VERBS = {
 }
 """result.status of the payload → verb and result of the statement."""
 COURSE = "http://adlnet.gov/expapi/activities/course"
-EMPLOYEES = "urn:concord-lrs:employees"
 NAMESPACE = uuid.UUID("6f2c2c1e-5d0b-5a8e-9d8c-3f7f0a6b1c55")
 
 

@@ -15,7 +15,6 @@ SCRIPTS = (
        CREATE TABLE states (subject TEXT NOT NULL, course TEXT NOT NULL, body BLOB NOT NULL, held INTEGER NOT NULL,
          PRIMARY KEY (subject, course)) WITHOUT ROWID;
        CREATE INDEX states_held ON states (held) WHERE held = 1;
-       CREATE INDEX states_course ON states (course);
        CREATE TABLE feed (n INTEGER PRIMARY KEY, event_id TEXT NOT NULL, revision INTEGER NOT NULL, event TEXT NOT NULL,
          body BLOB NOT NULL, UNIQUE (event_id, revision))""",
 )
@@ -69,12 +68,6 @@ class SqliteWork(Deliveries, Targets):
         with self._database.read() as db:
             return [StateRow(subject, course, bytes(body), bool(held)) for wanted in dict.fromkeys(subjects)
                     for subject, course, body, held in db.execute("SELECT * FROM states WHERE subject = ? ORDER BY course", (wanted,))]
-
-    def states_of_course(self, course: str, after: str, n: int) -> list[StateRow]:
-        """What is known of subjects after `after` in this course, by subject."""
-        with self._database.read() as db:
-            return [StateRow(s, c, bytes(body), bool(held)) for s, c, body, held in db.execute(
-                "SELECT * FROM states WHERE course = ? AND subject > ? ORDER BY subject LIMIT ?", (course, after, n))]
 
     def held(self, limit: int = 100) -> list[StateRow]:
         """States with an achievement that waits for a person."""
