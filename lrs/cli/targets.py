@@ -9,10 +9,10 @@ import click
 
 from lrs.cli.opened import opened
 from lrs.config import Settings
+from lrs.schema import SettingsInvalid
 from lrs.store.protocols.work import TargetRow
 from workers.connectors.base import Delivered, Target
 from workers.connectors.registry import SCHEMAS, connectors, new_secret, settings_for, shown
-from workers.connectors.settings import SettingsInvalid
 
 
 @click.group()

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 class Course:
     """A course of the catalogue. `aliases` are other ids of it (rule 1a). `single_au`: the one activity that stands
     for it; `all_of`: activities that must all be completed (rule 5). `provider` owns it ('' = anybody, rule 16).
-    `repeat_after_days`: the window of an achievement. `attempts`: '' or 'per_registration'."""
+    `repeat_after_days`: the window of an achievement. `attempts`: '' or 'per_registration'. `sessions`: ids of live
+    sessions or series, or activity types, attending which completes the course (rule 19); `attendance_percent`: the
+    share of a session's length that makes presence a completion."""
 
     id: str
     title: str = ""
@@ -19,6 +21,8 @@ class Course:
     repeat_after_days: int = 90
     attempts: str = ""
     hris_type: int | None = None
+    sessions: tuple[str, ...] = ()
+    attendance_percent: int = 80
 
 
 @dataclass(frozen=True, slots=True)

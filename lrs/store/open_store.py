@@ -4,6 +4,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lrs.store.sqlite.audit import SqliteAudit
+from lrs.store.sqlite.connections import SqliteConnections
 from lrs.store.sqlite.credentials import SqliteCredentials
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.directory import SqliteDirectory
@@ -19,13 +21,15 @@ class Store:
     statements: SqliteStatements
     directory: SqliteDirectory
     credentials: SqliteCredentials
+    connections: SqliteConnections
+    audit: SqliteAudit
     work: SqliteWork
     rejections: SqliteRejections
     files: tuple[Database, ...]
 
     def migrate(self) -> None:
         """Create what is missing in every file; does nothing when done before."""
-        for part in (self.statements, self.directory, self.credentials, self.work, self.rejections):
+        for part in (self.statements, self.directory, self.credentials, self.connections, self.audit, self.work, self.rejections):
             part.migrate()
 
     def close(self) -> None:
@@ -45,7 +49,8 @@ def open_store(place: str | Path) -> Store:
         raise ValueError(f'"{text}" is no store this version knows; give a folder or sqlite:///folder')
     folder = Path(text.removeprefix("sqlite://"))
     statements, work, rejections = files = tuple(Database(folder / f"{name}.db") for name in ("statements", "work", "rejections"))
-    store = Store(SqliteStatements(statements), SqliteDirectory(statements), SqliteCredentials(statements), SqliteWork(work),
+    store = Store(SqliteStatements(statements), SqliteDirectory(statements), SqliteCredentials(statements),
+                  SqliteConnections(statements), SqliteAudit(statements), SqliteWork(work),
                   SqliteRejections(rejections), files)
     store.migrate()
     return store

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from lrs.schema import SettingsInvalid
 from workers.connectors.base import Delivered, Delivery, Misconfigured, Parked, Rejected, Target, Throttled
 from workers.connectors.http import Exchange
 from workers.connectors.hubspot.connector import _classify, until_midnight
 from workers.connectors.registry import connectors, new_secret, settings_for
-from workers.connectors.settings import SettingsInvalid
 from workers.connectors.webhook.connector import signatures
 
 SECRET = new_secret()

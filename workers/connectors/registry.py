@@ -6,11 +6,11 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lrs.schema import Setting, SettingsInvalid, checked, masked
 from workers.connectors.bamboohr.connector import BambooHrConnector
 from workers.connectors.base import Connector
 from workers.connectors.http import GuardedClient
 from workers.connectors.hubspot.connector import HubSpotConnector
-from workers.connectors.settings import Setting, SettingsInvalid, checked, masked
 from workers.connectors.webhook.connector import WebhookConnector
 
 SCHEMAS: Mapping[str, tuple[Setting, ...]] = {

@@ -132,4 +132,4 @@ def _person(body: str) -> Person:
 
 def _course(body: str) -> Course:
     fields = json.loads(body)
-    return Course(**{**fields, "aliases": tuple(fields["aliases"]), "all_of": tuple(fields["all_of"])})
+    return Course(**{**fields, **{name: tuple(fields.get(name, ())) for name in ("aliases", "all_of", "sessions")}})

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from lrs.schema import COMMON, Setting
 from workers.connectors.base import (
     Answer,
     Delivered,
@@ -23,7 +24,6 @@ from workers.connectors.base import (
 )
 from workers.connectors.fieldmap import field_map, mapped, value_at
 from workers.connectors.http import Exchange, GuardedClient, outcome_of, sent
-from workers.connectors.settings import COMMON, Setting
 
 LIST_MAX = 5_000_000
 """Bytes read of an employee's list of records."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from lrs.schema import COMMON, Setting
 from workers.connectors.base import (
     Answer,
     Delivered,
@@ -22,7 +23,6 @@ from workers.connectors.base import (
 )
 from workers.connectors.fieldmap import field_map, mapped, value_at
 from workers.connectors.http import Exchange, GuardedClient, outcome_of, sent
-from workers.connectors.settings import COMMON, Setting
 from workers.schedule import SECOND, retry_after
 
 ROLLING_WAIT = 10.0

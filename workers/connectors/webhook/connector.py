@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lrs.schema import COMMON, Setting
 from workers.connectors.base import Answer, Delivery, Target
 from workers.connectors.http import GuardedClient, sent
-from workers.connectors.settings import COMMON, Setting
 
 
 def secret_complaint(text: str) -> str:

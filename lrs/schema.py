@@ -1,4 +1,4 @@
-"""What a connector asks of whoever sets up a target: a schema as data, and one check over it."""
+"""What a connector or a source asks of whoever sets it up: a schema as data, and one check over it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
