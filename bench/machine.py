@@ -1,0 +1,44 @@
+"""What the figures were measured on: processor, versions, and how long this disk takes to make a write durable."""
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import quantiles
+
+
+def described() -> dict[str, str]:
+    """The machine in words."""
+    cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.machine())
+    return {"processor": f"{cpu}, {os.cpu_count()} cores", "system": platform.platform(), "python": sys.version.split()[0],
+            "sqlite": sqlite3.sqlite_version, "load before": f"{os.getloadavg()[0]:.2f}"}
+
+
+def fsync_ms(folder: Path, n: int = 200) -> tuple[float, float]:
+    """Milliseconds (p50, p99) of appending 4 kB and making it durable, in this folder."""
+    took = []
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        for _ in range(n):
+            file.write(b"x" * 4096)
+            file.flush()
+            start = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - start) * 1000)
+    cut = quantiles(took, n=100)
+    return cut[49], cut[98]
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process, MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,0 +1,154 @@
+"""Measures of what follows a statement: time to the first attempt, deliveries a second, feed, exports, memory."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from bench import client, machine
+from bench.rows import Table
+from bench.server import Running, product
+from bench.statements import SEED, Life
+from lrs.completions.model import Person
+from lrs.store.open_store import open_store
+from lrs.store.protocols.work import TargetRow
+from workers.connectors.registry import new_secret, settings_for
+
+COURSE = "https://lms.example.com/courses/bench-{}"
+
+
+class Receiver(ThreadingHTTPServer):
+    """A target that answers after 5 ms and remembers when each event came."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        self.came: dict[str, float] = {}
+        super().__init__(("127.0.0.1", 0), _Receive)
+
+
+class _Receive(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Receiver
+
+    def do_POST(self) -> None:
+        """Note the event, answer."""
+        event = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.came.setdefault(f"{event['user']['externalId']} {event['course']['id']}", time.perf_counter())
+        time.sleep(0.005)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """A receiver on a free port."""
+    server = Receiver()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def target(port: int) -> TargetRow:
+    """The receiver as a target."""
+    given = {"url": f"http://127.0.0.1:{port}/", "secret": new_secret(), "allow_private": "true"}
+    return TargetRow("receiver", "webhook", settings_for("webhook", given))
+
+
+def deliveries(table: Table, folder: Path, n: int = 2_000) -> None:
+    """Accepted → first attempt, one completion at a time; then a backlog, drained by one worker process."""
+    data = folder / "deliveries"
+    store = open_store(data)
+    store.directory.put_people([Person(f"E{k:05d}", identifiers=(f"mbox:p{k}@example.com",)) for k in range(n)])
+    store.close()
+    with receiver() as there:
+        with product(data, worker=True, targets=(target(there.server_port),)) as running:
+            waits = [_wait(running, there, k) for k in range(100)]
+        waits.sort()
+        table.add("first_attempt.p50", "accepted → first attempt at the target, p50", waits[49] * 1000, "ms", worker="on")
+        table.add("first_attempt.p95", "accepted → first attempt at the target, p95", waits[94] * 1000, "ms", worker="on")
+        with product(data, worker=False) as running:
+            for k in range(0, n, 500):
+                client.once(running.endpoint, "POST", "/statements", json.dumps([_completed(j, 1) for j in range(k, k + 500)]).encode())
+        there.came.clear()
+        with product(data, worker=True):
+            began = time.perf_counter()
+            while len(there.came) < n:
+                if time.perf_counter() - began > 300:
+                    raise RuntimeError(f"only {len(there.came)} of {n} deliveries came")
+                time.sleep(0.01)
+        first, last = min(there.came.values()), max(there.came.values())
+        table.add("deliveries", "deliveries by one worker process to a target that answers in 5 ms", (n - 1) / (last - first), "/s",
+                  note=f"{n} in a backlog", worker="on")
+
+
+def _completed(k: int, course: int) -> dict[str, Any]:
+    return {"actor": {"mbox": f"mailto:p{k}@example.com"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"},
+            "object": {"id": COURSE.format(course), "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}}
+
+
+def _wait(running: Running, there: Receiver, k: int) -> float:
+    client.once(running.endpoint, "POST", "/statements", json.dumps(_completed(k, 0)).encode())
+    accepted, key = time.perf_counter(), f"E{k:05d} {COURSE.format(0)}"
+    while key not in there.came:
+        if time.perf_counter() - accepted > 30:
+            raise RuntimeError("a completion was not delivered within 30 s")
+        time.sleep(0.001)
+    return max(0.0, there.came[key] - accepted)
+
+
+EXPORT = """import resource, sys, time
+from pathlib import Path
+from analytics.exports.rows import Wanted
+from analytics.exports.run import export
+from lrs.store.open_store import open_store
+store = open_store(sys.argv[1])
+start = time.perf_counter()
+export(store, Wanted(), sys.argv[2], Path(sys.argv[3]))
+took = time.perf_counter() - start
+print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+"""
+
+
+def exports(table: Table, data: Path, folder: Path) -> None:
+    """Facts of a filled store to Parquet and CSV, in a process of its own."""
+    store = open_store(data)
+    rows = store.statements.count()
+    store.close()
+    for kind in ("parquet", "csv"):
+        done = subprocess.run([sys.executable, "-c", EXPORT, str(data), kind, str(folder / f"export-{kind}")], capture_output=True,
+                              text=True, check=True)
+        took, peak = map(float, done.stdout.split()[-2:])
+        table.add(f"export.{kind}", f"export of facts to {kind}", rows / took, "rows/s", store=str(rows))
+        table.add("export.memory", f"… peak memory ({kind})", peak, "MB", store=str(rows))
+
+
+def memory(table: Table, folder: Path, statements: int, pages: int) -> None:
+    """Memory of the web process after so many statements in and pages out; its growth over the second half."""
+    data, sizes = folder / "memory", []
+    with product(data, worker=True) as running:
+        page = running.endpoint.request("GET", "/statements?limit=100")
+        for half in range(2):
+            life = Life(SEED + 20, first=half * statements)
+            bodies = (running.endpoint.request("POST", "/statements", life.batch(500)) for _ in range(statements // 1000))
+            client.run(running.endpoint, bodies, 2, most=statements // 1000, seconds=3600)
+            client.run(running.endpoint, iter([page] * (pages // 2)), 4, most=pages // 2, seconds=3600)
+            sizes.append(machine.rss_mb(running.web))
+        wal = max((file.stat().st_size for file in data.glob("*-wal")), default=0) / 1e6
+    table.add("web.memory", f"web process after {statements:,} statements in and {pages:,} pages out", sizes[1], "MB", worker="on")
+    table.add("web.slope", "… growth over the second half", sizes[1] - sizes[0], "MB")
+    table.add("wal", "… write-ahead logs", wal, "MB")

@@ -1,0 +1,114 @@
+"""Measures of reading at several sizes: by id, pages, every filter, pair and triple; and of writing at those sizes."""
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from pathlib import Path
+from statistics import median
+from urllib.parse import quote
+
+from bench import client, machine
+from bench.rows import Table
+from bench.server import Running, product
+from bench.statements import SEED, Life
+from lrs.ingest.prepare import Provider, prepared
+from lrs.statements.equality import same
+from lrs.statements.limits import Limits
+from lrs.statements.parse import parse
+from lrs.statements.terms import terms_of
+from lrs.store.open_store import open_store
+
+CHUNK = 1_000
+
+
+def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> None:
+    """One store that grows from step to step, measured at each."""
+    data = folder / "grown"
+    data.mkdir()
+    first: dict[str, float] = {}
+    rates: list[float] = []
+    there = 0
+    for size in steps:
+        _fill(data, there, size)
+        there = size
+        with product(data, worker=False) as running:
+            _at(table, running, size, first, runs)
+            there += _grow(table, running, size, rates)
+        held = machine.folder_bytes(data) / there
+        table.add(f"bytes.{size}", f"bytes on disk a statement, at {size:,}", held, "B")
+
+
+def _fill(data: Path, have: int, wanted: int) -> None:
+    """Fill without HTTP, by the store's own door, and merge the index as the worker would."""
+    store = open_store(data)
+    who = Provider("bench", frozenset({"all"}), "bench", {"account": {"homePage": "http://127.0.0.1", "name": "bench"}})
+    terms, limits = terms_of(store.statements.term_key), Limits()
+    started = time.perf_counter()
+    for n in range(have, wanted, CHUNK):
+        received = parse(Life(SEED + 7, first=n).batch(min(CHUNK, wanted - n)), limits, "1.0.3")
+        store.statements.add([prepared(i.raw, i.value, i.value["id"], who, terms) for i in received], same)
+        while n % (20 * CHUNK) == 0 and store.statements.merge_postings(20_000):
+            pass
+        if n % (200 * CHUNK) == 0:
+            for file in store.files:
+                file.checkpoint()
+    while store.statements.merge_postings(20_000):
+        pass
+    store.close()
+    print(f"filled to {wanted:,} in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def _at(table: Table, running: Running, size: int, first: dict[str, float], runs: int) -> None:
+    filters = _filters(running)
+    times: dict[str, float] = {}
+    for n in (1, 2, 3):
+        for names in itertools.combinations(filters, n):
+            query = "&".join(f"{name}={quote(filters[name], safe='')}" for name in names)
+            times["+".join(names)] = _page_ms(running, f"/statements?limit=100&{query}", runs)
+    newest = _page_ms(running, "/statements?limit=100", runs)
+    _, body = client.once(running.endpoint, "GET", "/statements?limit=100")
+    ids = [one["id"] for one in json.loads(body)["statements"]]
+    by_id = [running.endpoint.request("GET", f"/statements?statementId={ids[n % len(ids)]}") for n in range(500)]
+    rate = client.run(running.endpoint, iter(by_id), 8, most=500).rate
+    table.add(f"id.{size}", f"by id, 8 clients, at {size:,}", rate, "/s", store=str(size))
+    table.add(f"page.{size}", f"page of 100, newest first, at {size:,}", newest, "ms", store=str(size))
+    narrow = {name: ms for name, ms in times.items() if name.count("+") < 2}
+    if not first:
+        first.update(narrow)
+    worst = max(narrow, key=lambda name: narrow[name] / first[name])
+    table.add(f"filters.{size}", f"slowest filter or pair, page of 100, at {size:,}", max(narrow.values()), "ms", store=str(size),
+              note=max(narrow, key=lambda name: narrow[name]))
+    if narrow != first:
+        ratio = narrow[worst] / first[worst]
+        table.add("page.ratio", f"worst filter or pair at {size:,} against the smallest size", ratio, "×", note=worst)
+    triples = {name: ms for name, ms in times.items() if name.count("+") == 2}
+    slowest = max(triples, key=lambda name: triples[name])
+    table.add("sets.worst", f"slowest set of three filters, at {size:,}", triples[slowest], "ms", store=str(size), note=slowest)
+
+
+def _filters(running: Running) -> dict[str, str]:
+    """Values that one statement has, so that every set of filters finds something."""
+    _, body = client.once(running.endpoint, "GET", "/statements?limit=50")
+    statement = next(s for s in json.loads(body)["statements"] if s["object"]["id"].count("/") > 4)
+    agent = {k: v for k, v in statement["actor"].items() if k in ("objectType", "mbox", "account")}
+    return {"agent": json.dumps(agent), "verb": statement["verb"]["id"], "activity": statement["object"]["id"],
+            "registration": statement["context"]["registration"], "since": "2026-01-01T00:00:00Z"}
+
+
+def _page_ms(running: Running, path: str, runs: int) -> float:
+    request = running.endpoint.request("GET", path)
+    n = 5 * max(1, runs)
+    load = client.run(running.endpoint, iter([request] * (n + 1)), 1, most=n + 1)
+    return median(load.milliseconds[1:])
+
+
+def _grow(table: Table, running: Running, size: int, rates: list[float]) -> int:
+    bodies = [Life(SEED + 9, first=size + n).batch(500) for n in range(0, 10_000, 500)]
+    requests = iter([running.endpoint.request("POST", "/statements", body) for body in bodies])
+    rates.append(client.run(running.endpoint, requests, 1, most=len(bodies)).rate * 500)
+    table.add(f"grow.{size}", f"POST batches of 500, 1 client, at {size:,}", rates[-1], "statements/s",
+              store=f"{size} → {size + 10_000}", worker="off")
+    if len(rates) > 1:
+        table.add("grow.ratio", f"… at {size:,} as a share of the smallest size", 100 * rates[-1] / rates[0], "%")
+    return 10_000
