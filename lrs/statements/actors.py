@@ -1,7 +1,7 @@
 """What identifies an Agent, Group or Activity, in the form in which filters compare it."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 IFI = ("mbox", "mbox_sha1sum", "openid", "account")  # xAPI 1.0.3 Data 2.4.2.3: inverse functional identifiers
@@ -28,13 +28,8 @@ def identifier(actor: Mapping[str, Any]) -> str | None:
     return None
 
 
-def identifiers(actor: Mapping[str, Any]) -> Iterator[str]:
+def identifiers(actor: Mapping[str, Any]) -> list[str]:
     """The identifiers under which a filter finds this actor: its own, and those of a Group's members
     (xAPI 1.0.3 Communication 2.1.3, parameter `agent`)."""
-    own = identifier(actor)
-    if own is not None:
-        yield own
-    for member in actor.get("member", ()):
-        name = identifier(member)
-        if name is not None:
-            yield name
+    names = [identifier(actor), *(identifier(member) for member in actor.get("member", ()))]
+    return [name for name in names if name is not None]

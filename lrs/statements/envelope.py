@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,11 +27,16 @@ def parts(raw: bytes, value: Mapping[str, Any], statement_id: str, authority: Ma
     rest = [b',"authority":', encode(authority), b',"version":', encode(version)]
     for key, body in members(raw).items():
         if key not in OURS:
-            rest += (b",", encode(key), b":", _with_arrays(key, body, value[key]))
+            rest += (_named(key), _with_arrays(key, body, value[key]))
     tail = b"".join(rest) + b"}"
     if "timestamp" in value:
         return head, b'","timestamp":' + encode(to_utc(value["timestamp"])) + tail
     return head, b'","timestamp":"', b'"' + tail
+
+
+@lru_cache(maxsize=64)
+def _named(key: str) -> bytes:
+    return b"," + msgspec.json.encode(key) + b":"
 
 
 def text(pieces: tuple[bytes, ...], stored: str) -> bytes:

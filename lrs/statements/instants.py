@@ -50,8 +50,10 @@ def to_utc(text: str) -> str:
     A text in UTC comes back unchanged; one without a zone is taken as UTC; one that names no instant of the
     calendar comes back unchanged.
     """
+    if text.endswith(("Z", "z")):
+        return text
     read = _read(text)
-    if read is None or read.zone in ("Z", "z"):
+    if read is None:
         return text
     if read.timed and read.zone is None:
         return text + "Z"

@@ -19,6 +19,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("agent", "registration"),
     ("verb", "activity"),
 )
+_AGENT_PAIRS = tuple((f"agent+{second}", second) for first, second in PAIRS if first == "agent")
+_OTHER_PAIRS = tuple((f"{first}+{second}", first, second) for first, second in PAIRS if first != "agent")
 CONTEXT_ACTIVITIES = ("parent", "grouping", "category", "other")
 
 
@@ -40,24 +42,24 @@ class Terms:
         self, statement: Mapping[str, Any], *, authority: Mapping[str, Any], credential_id: str
     ) -> tuple[int, ...]:
         """Every term of a valid statement, each once. `authority` is the one that we put into its envelope."""
+        # plain loops, and every hash from the memo: this runs for each statement that comes in
+        term = self.term
         single = dict(_single(statement))
-        agents = list(dict.fromkeys(_agents(statement)))
-        found = [self.term("credential", credential_id)]
-        found += (self.term(kind, value) for kind, value in single.items())
-        for agent in agents:
-            found.append(self.term("agent", agent))
-            found += (
-                self.term(f"agent+{kind}", agent, single[kind])
-                for first, kind in PAIRS
-                if first == "agent" and kind in single
-            )
-        found += (
-            self.term(f"{first}+{second}", single[first], single[second])
-            for first, second in PAIRS
-            if first in single and second in single
-        )
-        found += (self.term("related_agent", name) for name in _related_agents(statement, authority))
-        found += (self.term("related_activity", name) for name in _related_activities(statement))
+        found = [term("credential", credential_id)]
+        for kind, value in single.items():
+            found.append(term(kind, value))
+        for agent in dict.fromkeys(_agents(statement)):
+            found.append(term("agent", agent))
+            for pair, kind in _AGENT_PAIRS:
+                if kind in single:
+                    found.append(term(pair, agent, single[kind]))
+        for pair, first, second in _OTHER_PAIRS:
+            if first in single and second in single:
+                found.append(term(pair, single[first], single[second]))
+        for name in _related_agents(statement, authority):
+            found.append(term("related_agent", name))
+        for name in _related_activities(statement):
+            found.append(term("related_activity", name))
         return tuple(dict.fromkeys(found))
 
     def of_filters(self, facts: Mapping[str, str]) -> tuple[int, ...]:
@@ -87,44 +89,43 @@ def _single(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "registration", registration.lower()
 
 
-def _agents(statement: Mapping[str, Any]) -> Iterator[str]:
-    yield from identifiers(statement["actor"])
-    if statement["object"].get("objectType") in ACTORS:
-        yield from identifiers(statement["object"])
+def _agents(statement: Mapping[str, Any]) -> list[str]:
+    target = statement["object"]
+    found = identifiers(statement["actor"])
+    return found + identifiers(target) if target.get("objectType") in ACTORS else found
 
 
 def _related_agents(statement: Mapping[str, Any], authority: Mapping[str, Any]) -> Iterable[str]:
     """xAPI 1.0.3 Communication 2.1.3, `related_agents`: actor, object, authority, instructor, team, and those of
     a SubStatement."""
-
-    def of(part: Mapping[str, Any]) -> Iterator[str]:
-        yield from _agents(part)
-        context = part.get("context", {})
+    found: list[str] = []
+    for part in _parts(statement):
+        found += _agents(part)
+        context = part.get("context")
         for role in ("instructor", "team"):
-            if role in context:
-                yield from identifiers(context[role])
-        if part["object"].get("objectType") == "SubStatement":
-            yield from of(part["object"])
-
-    return dict.fromkeys([*of(statement), *identifiers(authority)])
+            if context and role in context:
+                found += identifiers(context[role])
+    return dict.fromkeys(found + identifiers(authority))
 
 
 def _related_activities(statement: Mapping[str, Any]) -> Iterable[str]:
     """xAPI 1.0.3 Communication 2.1.3, `related_activities`: object, context activities, and those of a SubStatement."""
-
-    def of(part: Mapping[str, Any]) -> Iterator[str]:
-        target = part["object"]
+    found: list[str] = []
+    for part in _parts(statement):
+        target, context = part["object"], part.get("context")
         if target.get("objectType", "Activity") == "Activity":
-            yield target["id"]
-        context = part.get("context", {}).get("contextActivities", {})
-        for role in CONTEXT_ACTIVITIES:
-            listed = context.get(role, ())
-            for activity in (listed,) if isinstance(listed, dict) else listed:
-                yield activity["id"]
-        if target.get("objectType") == "SubStatement":
-            yield from of(target)
+            found.append(target["id"])
+        activities = context.get("contextActivities", {}) if context else {}
+        for role in CONTEXT_ACTIVITIES if activities else ():
+            listed = activities.get(role, ())
+            found += [activity["id"] for activity in ((listed,) if isinstance(listed, dict) else listed)]
+    return dict.fromkeys(found)
 
-    return dict.fromkeys(of(statement))
+
+def _parts(statement: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The statement, and its SubStatement if it has one (which has none itself)."""
+    target = statement["object"]
+    return (statement, target) if target.get("objectType") == "SubStatement" else (statement,)
 
 
 @lru_cache(maxsize=16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from lrs.errors import Conflict, StoreUnavailable
 from lrs.statements.envelope import text
@@ -16,6 +17,8 @@ from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.voiding import void_target, voided_before
 
 Same = Callable[[bytes, bytes], bool]
+AMONG = 500
+"""Ids looked up at once."""
 SCRIPTS = tuple(";".join(scripts) for scripts in zip(rows.SCRIPTS, postings.SCRIPTS, references.SCRIPTS, clock.SCRIPTS, strict=True))
 
 
@@ -50,17 +53,18 @@ class SqliteStatements:
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
         now = max(self._clock.advance(db, len(batch)), rows.highest(db) + 1)
         added: list[Added] = []
-        budget = postings.Budget(references.IN_REQUEST + len(batch))
+        adding = _Adding(db, batch)
         for index, new in enumerate(batch):
-            stored = db.execute("SELECT seq, text FROM statements WHERE id = ?", (rows.key(new.id),)).fetchone()
+            stored = adding.stored(new)
             if stored is None:
-                _insert(db, new, now, budget)
+                adding.add(new, now)
                 added.append(Added(new.id, now))
                 now += 1
             elif same(stored[1], new.raw):
                 added.append(Added(new.id, stored[0], repeated=True))
             else:
                 raise Conflict(index, new.id, stored[1])
+        adding.write()
         self._clock.cover(db, now)
         return added
 
@@ -152,17 +156,55 @@ class SqliteStatements:
         return self._database.checkpoint()
 
 
-def _insert(db: sqlite3.Connection, new: Prepared, seq: int, budget: postings.Budget) -> None:
-    effective = void_target(db, new)
-    voided = voided_before(db, new)
-    name, target = rows.key(new.id), None if new.target is None else rows.key(new.target)
-    db.execute(
-        "INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (seq, name, text(new.parts, printed(seq)), new.reading, rows.packed(new.terms), new.credential_id, new.provider,
-         target, None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective),
-    )
-    postings.insert(db, ((term, seq, 0) for term in new.terms))
-    references.link(db, seq, name, target, budget)
+class _Adding:
+    """A batch on its way into the tables. Most statements refer to nothing and nothing refers to them: these are looked
+    up together and written together; before one that does, all before it are written, so that it finds them."""
+
+    def __init__(self, db: sqlite3.Connection, batch: Sequence[Prepared]) -> None:
+        self._db = db
+        self._budget = postings.Budget(references.IN_REQUEST + len(batch))
+        names = [rows.key(new.id) for new in batch]
+        self._stored = {row[0]: row[1:] for row in self._among("SELECT id, seq, text FROM statements WHERE id", names)}
+        self._referred = {row[0] for row in self._among("SELECT target FROM statements WHERE target", names)}
+        self._rows: list[tuple[object, ...]] = []
+        self._postings: list[tuple[int, int, int]] = []
+
+    def stored(self, new: Prepared) -> tuple[int, bytes] | None:
+        """(seq, text) of the statement that has this id already, in the file or earlier in the batch."""
+        return self._stored.get(rows.key(new.id))
+
+    def add(self, new: Prepared, seq: int) -> None:
+        """Take a new statement in. Raises `Forbidden` for a void that its credential may not make."""
+        name = rows.key(new.id)
+        alone = new.target is None and name not in self._referred
+        if not alone:
+            self.write()
+        effective = not alone and void_target(self._db, new)
+        voided = not alone and voided_before(self._db, new)
+        target = None if new.target is None else rows.key(new.target)
+        body = text(new.parts, printed(seq))
+        self._rows.append((seq, name, body, new.reading, rows.packed(new.terms), new.credential_id, new.provider, target,
+                           None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective))
+        self._postings += [(term, seq, 0) for term in new.terms]
+        self._stored[name] = (seq, body)
+        if not alone:
+            self.write()
+            references.link(self._db, seq, name, target, self._budget)
+        if target is not None:
+            self._referred.add(target)
+
+    def write(self) -> None:
+        """Write what has been taken in since the last time."""
+        if self._rows:
+            self._db.executemany("INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows)
+            # in the order of the tree: neighbours go into one page one after the other
+            postings.insert(self._db, sorted(self._postings))
+            self._rows, self._postings = [], []
+
+    def _among(self, select: str, names: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(names), AMONG):
+            some = names[start:start + AMONG]
+            yield from self._db.execute(f"{select} IN ({','.join('?' * len(some))})", some)
 
 
 def _page(db: sqlite3.Connection, query: Query, through: int) -> Page:
