@@ -18,9 +18,10 @@ def build() -> Callable[..., Iterable[bytes]]:
     from lrs.serve.forwarded import Forwarded
     from lrs.services import Services
     from lrs.store.open_store import open_store
+    from workers.wake import wake_of
 
     settings = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
-    app = create_app(Services(settings=settings, store=open_store(settings.data)))
+    app = create_app(Services(settings, open_store(settings.data), wake_of(settings)))
     return Forwarded(app.wsgi_app, settings.trusted_proxies)
 
 

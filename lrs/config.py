@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-#: Variables with our prefix that are not settings: where `lrs.toml` stands, the demo's own fault switch, Celery's broker.
-NOT_SETTINGS = frozenset({"LRS_CONFIG", "LRS_DEMO_BREAK", "LRS_BROKER_URL"})
+#: Variables with our prefix that are not settings: where `lrs.toml` stands, the demo's own fault switch.
+NOT_SETTINGS = frozenset({"LRS_CONFIG", "LRS_DEMO_BREAK"})
 
 
 class BadSetting(ValueError):
@@ -54,6 +55,9 @@ class Settings:
     request_threads: int = _setting(16, "count", "threads", "Requests worked on at the same time.")
     body_seconds: int = _setting(20, "count", "seconds", "How long a client may take to send a body; then 408.")
     stop_seconds: int = _setting(20, "count", "seconds", "How long a stop waits for requests and deliveries in flight.")
+    broker_url: str = _setting(
+        "", "broker", "", "Celery's broker, `redis://…` or `amqp://…`; unset, a worker of `lrs serve` does all work without one."
+    )
     log_level: str = _setting("info", "level", "", "Least severe message that is logged: debug, info, warning or error.")
     log_json: bool = _setting(False, "switch", "", "Log one JSON object a line instead of text.")
     limits: Limits = field(default_factory=Limits)
@@ -118,6 +122,27 @@ def _url(value: Any) -> str:
     return text
 
 
+def without_password(url: str) -> str:
+    """A broker's address as it may be shown."""
+    head, at, tail = url.rpartition("@")
+    return re.sub(r"(://[^:]*:).*", r"\1********", head) + at + tail
+
+
+_BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps")
+
+
+def _broker(value: Any) -> str:
+    text = _text(value)
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in _BROKERS and bool(parts.hostname or parts.path) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if text and not fits:
+        raise ValueError("a broker's address such as redis://127.0.0.1:6379/0 or amqp://user:password@host:5672/vhost")
+    return text
+
+
 def _networks(value: Any) -> tuple[str, ...]:
     items = value if isinstance(value, list) else _text(value).split(",")
     try:
@@ -135,6 +160,7 @@ def _level(value: Any) -> str:
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "text": _text, "count": _count, "port": _port, "switch": _switch, "path": _path, "url": _url, "networks": _networks, "level": _level,
+    "broker": _broker,
 }
 
 
@@ -212,11 +238,12 @@ def _value(row: Row, value: Any, where: str) -> Any:
     try:
         return _READ[row.kind](value)
     except ValueError as fault:
-        shown = str(value)[:60]
+        # a broker's address may hold a password
+        shown = "…" if row.kind == "broker" else str(value)[:60]
         raise BadSetting(f"{where} is {shown!r}, but must be {fault} ({row.sentence.rstrip('.')})") from None
 
 
-_KINDS = {"count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word"}
+_KINDS = {"count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word", "broker": "url"}
 
 
 def _shown(value: Any) -> str:

@@ -1,58 +1,135 @@
 """The Celery app: tasks that run the very functions of the embedded worker; a message is only an alarm clock."""
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import logging
 import os
+import time
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-from celery import Celery
+import click
+from celery import Celery, Task, signals
 
-from lrs.config import load
+from lrs import log
+from lrs.config import BadSetting, Settings, load
+from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.open_store import open_store
-from workers.connectors.registry import connectors
-from workers.deliver import deliver_once
-from workers.route import route_once
-from workers.run import now_us
+from workers.broker import Bell, configuration, task_name
+from workers.consumers import CONSUMERS, Consumer, Work
 
-HARD_LIMIT_SECONDS = 300
-EVERY_SECONDS = 1.0
+app = Celery("concord-lrs")
 
-app = Celery("concord-lrs", broker=os.environ.get("LRS_BROKER_URL", "redis://127.0.0.1:6379/0"))
-app.conf.update(
-    task_serializer="json", accept_content=["json"], task_ignore_result=True, task_acks_late=True,
-    task_reject_on_worker_lost=True, worker_prefetch_multiplier=1, task_time_limit=HARD_LIMIT_SECONDS,
-    # a message comes back only after no worker can still be at it
-    broker_transport_options={"visibility_timeout": 2 * HARD_LIMIT_SECONDS},
-    broker_connection_retry_on_startup=True,
-    beat_schedule={name: {"task": f"workers.app.{name}", "schedule": EVERY_SECONDS} for name in ("route", "deliver", "upkeep")},
-)
+TURN_SECONDS = 20.0
+"""After this long a task ends and rings for the next one: a worker that is told to stop need not wait longer."""
+
+BACKOFF_SECONDS = 2.0
+"""Pause after a fault, in which messages are taken and nothing is tried."""
+
+_log = logging.getLogger("workers")
+_not_before: dict[str, float] = {}
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process (`LRS_*`, `lrs.toml`). Wrong ones end Celery's command with a sentence."""
+    try:
+        found = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
+        if not found.broker_url:
+            raise BadSetting("broker_url (LRS_BROKER_URL) is not set: Celery needs the broker's address, such as redis://127.0.0.1:6379/0")
+    except BadSetting as fault:
+        raise click.ClickException(str(fault)) from None
+    return found
+
+
+app.add_defaults(lambda: configuration(settings().broker_url))
 
 
 @cache
 def services() -> Services:
     """The process's services, opened by its first task."""
-    # the broker is Celery's business alone: the LRS itself runs without one
-    settings = load({name: value for name, value in os.environ.items() if name != "LRS_BROKER_URL"}, None)
-    return Services(settings, open_store(settings.data))
+    return Services(settings(), open_store(settings().data))
 
 
-@app.task
-def route() -> None:
-    """Route until nothing is left; run twice at once, one run wins each round."""
-    while (done := route_once(services())).statements or done.changes:
-        pass
+@cache
+def _bell() -> Bell:
+    return Bell(app)
 
 
-@app.task
-def deliver() -> None:
-    """Deliver what is due."""
-    known = connectors(now_us)
-    while deliver_once(services(), now_us, known):
-        pass
+@cache
+def _work(name: str) -> Work:
+    return CONSUMERS[name].start(services(), f"celery-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}")
 
 
-@app.task
-def upkeep() -> None:
-    """Index upkeep in one slice."""
-    services().store.statements.merge_postings()
-    services().store.statements.do_shadow_todo()
+@contextlib.contextmanager
+def slot_of(consumer: Consumer, data: Path) -> Iterator[bool]:
+    """Hold one of the places at this kind of work; False if all are taken. The kernel frees it when a worker dies."""
+    for number in range(consumer.slots):
+        with (data / f"{consumer.name}-{number}.working").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield True
+            return
+    yield False
+
+
+def run(consumer: Consumer) -> None:
+    """Do this kind of work until nothing is left, or for `TURN_SECONDS`. Ends at once where others are at it."""
+    if time.monotonic() < _not_before.get(consumer.name, 0.0):
+        return
+    try:
+        data = services().settings.data
+        with slot_of(consumer, data) as free:
+            if free:
+                _turn(consumer, _work(consumer.name))
+    except StoreUnavailable as fault:
+        _not_before[consumer.name] = time.monotonic() + BACKOFF_SECONDS
+        _log.warning("%s: %s; again in %.0f s", consumer.name, fault, BACKOFF_SECONDS)
+    except Exception:
+        # the beat brings it back; a fault that stays must not fill the log
+        _not_before[consumer.name] = time.monotonic() + BACKOFF_SECONDS
+        _log.exception("%s failed; again in %.0f s", consumer.name, BACKOFF_SECONDS)
+
+
+def _turn(consumer: Consumer, work: Work) -> None:
+    end = time.monotonic() + TURN_SECONDS
+    while work():
+        if consumer.rings:
+            _ring(consumer.rings)
+        if time.monotonic() > end:
+            return
+
+
+def _ring(name: str) -> None:
+    try:
+        _bell().ring(name)
+    except Exception as fault:
+        _log.warning("the broker does not answer (%s); the beat rings when it is back", fault)
+
+
+def _task(consumer: Consumer) -> Task:
+    def task() -> None:
+        run(consumer)
+    return app.task(task, name=task_name(consumer.name))
+
+
+TASKS = {name: _task(consumer) for name, consumer in CONSUMERS.items()}
+
+
+@signals.setup_logging.connect
+def _log_as_we_do(**_: Any) -> None:
+    log.set_up(settings().log_level, settings().log_json)
+    for noisy in ("celery.worker.strategy", "celery.app.trace"):  # a line for every alarm clock
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@signals.worker_process_shutdown.connect
+def _close_store(**_: Any) -> None:
+    if services.cache_info().currsize:
+        services().store.close()

@@ -131,5 +131,7 @@ def _show(settings: Settings) -> None:
     here = config.listening_url(settings)
     for label, path in {"Statements": "/xapi/statements", "Completions": "/feeds/completions", "Health": "/health/ready"}.items():
         click.echo(f"{label:<12} {here}{path}")
+    if settings.broker_url:
+        click.echo("Work         by Celery: celery -A workers.app worker, and celery -A workers.app beat")
     click.echo(f"Data         {settings.data.resolve()}\nCtrl-C stops it.")
     sys.stdout.flush()

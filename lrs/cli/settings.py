@@ -10,7 +10,8 @@ from lrs import config
 
 
 def _current(settings: config.Settings, name: str) -> Any:
-    return getattr(settings, name) if hasattr(settings, name) else getattr(settings.limits, name)
+    value = getattr(settings, name) if hasattr(settings, name) else getattr(settings.limits, name)
+    return config.without_password(value) if name == "broker_url" else value
 
 
 @click.command("settings")

@@ -78,20 +78,22 @@ class Child:
 
 
 class Supervisor:
-    """Web and worker on one listening socket. `run` returns when the LRS was told to stop (SIGTERM, SIGINT, SIGHUP)."""
+    """Web and worker on one listening socket; with a broker the web alone, as Celery's workers do the work. `run`
+    returns when the LRS was told to stop (SIGTERM, SIGINT, SIGHUP)."""
 
     def __init__(self, settings: Settings, listening: socket.socket, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self.web = Child("web", "lrs.serve.web", environ, listening)
-        self.worker = Child("worker", "lrs.serve.worker", environ)
+        self._children = [self.web] if settings.broker_url else [self.web, Child("worker", "lrs.serve.worker", environ)]
         self._told = 0
 
     def start(self) -> None:
-        """Start both; returns when requests are served. Raises `CannotStart` if that does not come about."""
+        """Start them; returns when requests are served. Raises `CannotStart` if that does not come about."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._tell)
         ready = self.web.start()
-        os.close(self.worker.start())
+        for other in self._children[1:]:
+            os.close(other.start())
         try:
             deadline = time.monotonic() + START_SECONDS
             while not select.select([ready], [], [], 0.2)[0]:
@@ -109,7 +111,7 @@ class Supervisor:
     def run(self) -> bool:
         """Keep both running until told to stop; whether all that was in flight was answered."""
         while not self._told:
-            for one in (self.web, self.worker):
+            for one in self._children:
                 one.look_after()
             time.sleep(0.05)
         return self._end()
@@ -120,7 +122,7 @@ class Supervisor:
     def _end(self) -> bool:
         """Web first, so that the worker may still see what it accepted; a second signal ends the patience."""
         orderly = True
-        for one in (self.web, self.worker):
+        for one in self._children:
             one.send(signal.SIGTERM)
             deadline = time.monotonic() + self._settings.stop_seconds + 5
             while one.running() and time.monotonic() < deadline and self._told < 2:

@@ -24,6 +24,7 @@ from lrs.serve.forwarded import Forwarded
 from lrs.serve.gateway import Wsgi
 from lrs.services import Services
 from lrs.store.open_store import open_store
+from workers.wake import wake_of
 
 #: Connections that the kernel keeps waiting, and that the server holds open at the same time.
 BACKLOG, CONNECTIONS = 1_024, 4_096
@@ -81,7 +82,7 @@ def main(parent: int, listening_fd: int, ready_fd: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
     store = open_store(settings.data)
-    app = Forwarded(create_app(Services(settings=settings, store=store)).wsgi_app, settings.trusted_proxies)
+    app = Forwarded(create_app(Services(settings, store, wake_of(settings))).wsgi_app, settings.trusted_proxies)
 
     def ready() -> None:
         with contextlib.suppress(OSError):

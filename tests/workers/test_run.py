@@ -18,7 +18,7 @@ from lrs.ingest.batch import accept
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
 from lrs.store.open_store import open_store
-from workers import run
+from workers import consumers, run
 
 COURSE = "https://courses.example/forklift"
 
@@ -65,7 +65,7 @@ def test_a_statement_is_routed_without_anybody_calling(services: Services, runni
 
 def test_a_store_that_fails_for_a_while_is_tried_again(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "BACKOFF_SECONDS", 0.05)
-    real, failed = run.route_once, []
+    real, failed = consumers.route_once, []
 
     def twice_broken(of: Services, *more: int) -> object:
         if len(failed) < 2:
@@ -73,7 +73,7 @@ def test_a_store_that_fails_for_a_while_is_tried_again(services: Services, tmp_p
             raise StoreUnavailable("disk I/O error") if len(failed) == 1 else ValueError("a bug")
         return real(of, *more)
 
-    monkeypatch.setattr(run, "route_once", twice_broken)
+    monkeypatch.setattr(consumers, "route_once", twice_broken)
     stop = threading.Event()
     thread = threading.Thread(target=run.run_forever, args=(Services(services.settings, open_store(tmp_path)), stop))
     thread.start()
@@ -85,24 +85,3 @@ def test_a_store_that_fails_for_a_while_is_tried_again(services: Services, tmp_p
         thread.join(15)
     assert len(failed) == 2
     assert not thread.is_alive()
-
-
-def test_the_celery_tasks_are_the_same_functions_and_never_run_in_the_caller(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from workers import app
-
-    conf = app.app.conf
-    assert (conf.task_acks_late, conf.task_reject_on_worker_lost, conf.worker_prefetch_multiplier) == (True, True, 1)
-    assert (conf.task_ignore_result, conf.task_serializer, list(conf.accept_content)) == (True, "json", ["json"])
-    assert not conf.task_always_eager
-    monkeypatch.setenv("LRS_DATA", str(services.settings.data))
-    monkeypatch.setenv("LRS_BROKER_URL", "redis://127.0.0.1:6379/0")
-    app.services.cache_clear()
-    send(services)
-    app.route.run()
-    app.upkeep.run()
-    app.deliver.run()
-    app.services().store.close()
-    app.services.cache_clear()
-    assert len(services.store.work.feed(0, 10)) == 1

@@ -1,0 +1,77 @@
+"""The one table of background work: what the embedded loop and the Celery worker both run."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lrs.services import Services
+from workers.connectors.registry import connectors
+from workers.deliver import deliver_once
+from workers.route import route_once
+
+Work = Callable[[], int]
+"""One slice of work; how much was done, 0 when nothing is left for now. Raises `StoreUnavailable`."""
+
+DELIVER_SLICE = 32
+"""Deliveries claimed by one call: with the slowest target allowed, a call still ends well before `broker.HARD_LIMIT`."""
+
+CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """One kind of work. `start(services, owner)` makes the function that does a slice of it; a process makes it once.
+
+    `every`: the longest pause between two looks, seconds: what comes due by time is late by no more. `slots`: how many
+    processes may be at it at once. `rings`: the kind that has work when this one did something. `woken`: whether a
+    write to the store is a reason to look at once.
+    """
+
+    name: str
+    start: Callable[[Services, str], Work]
+    every: float = 1.0
+    slots: int = 1
+    rings: str = ""
+    woken: bool = True
+
+
+def now_us() -> int:
+    """µs since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def _route(services: Services, owner: str) -> Work:
+    def slice_() -> int:
+        routed = route_once(services)
+        return routed.statements + routed.changes + routed.lost
+    return slice_
+
+
+def _deliver(services: Services, owner: str) -> Work:
+    known = connectors(now_us)
+    return lambda: deliver_once(services, now_us, known, DELIVER_SLICE, owner=owner)
+
+
+def _upkeep(services: Services, owner: str) -> Work:
+    """Merge young index rows and write left-over reference rows in short slices, and now and then checkpoint."""
+    statements = services.store.statements
+    checkpointed = time.monotonic()
+
+    def slice_() -> int:
+        nonlocal checkpointed
+        done = statements.merge_postings() + statements.do_shadow_todo()
+        if time.monotonic() - checkpointed > CHECKPOINT_SECONDS:
+            checkpointed = time.monotonic()
+            for file in services.store.files:
+                file.checkpoint()
+        return done
+    return slice_
+
+
+#: Two may deliver at once: while one waits for a slow target, the other serves the rest.
+CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
+    Consumer("route", _route, rings="deliver"),
+    Consumer("deliver", _deliver, slots=2),
+    Consumer("upkeep", _upkeep, woken=False),
+)}
