@@ -35,10 +35,14 @@ def read(statement: object, provider: str = "", table: VerbTable | None = None, 
         return Reading(UNMAPPED, score=score(result.get("score"), score_min), duration=duration, map_version=table.version)
     row = hit.row
     line = table.outcome(row, _flag(result.get("completion")), _flag(result.get("success")))
+    outcome = line.outcome if line else ""
+    if line and not outcome:
+        # Absence (rule 19a) has no presence time; a presence that was measured is one, however short.
+        outcome, duration = ("attended", duration) if duration and _measured(value, table) else ("", None)
     return Reading(
         verb=row.canonical,
         kind=row.completion_event,
-        outcome=line.outcome if line else "",
+        outcome=outcome,
         score=score(result.get("score"), score_min) if table.carries_score(row) else None,
         duration=duration,
         map_version=table.version,
@@ -136,6 +140,11 @@ def from_json(text: bytes) -> Reading:
 @cache
 def _decoder() -> msgspec.json.Decoder[Reading]:
     return msgspec.json.Decoder(Reading)
+
+
+def _measured(statement: Mapping[object, object], table: VerbTable) -> bool:
+    extensions = _mapping(_mapping(statement.get("context")).get("extensions"))
+    return any(name in table.measured_by for name in extensions)
 
 
 def _mapping(value: object) -> Mapping[object, object]:

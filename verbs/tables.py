@@ -96,6 +96,7 @@ class VerbTable:
     categories: Mapping[str, str]
     scoreless_verbs: frozenset[str]
     scoreless_iris: frozenset[str]
+    measured_by: frozenset[str]
     rules: Mapping[str, str]
     index: Mapping[tuple[str, str, str], Row]
     by_segment: Mapping[str, str]
@@ -151,7 +152,8 @@ def _segment(iri: str) -> str:
     return re.sub(r"\.(?:html|json)\Z", "", last)
 
 
-def _by_segment(rows: Sequence[Row]) -> dict[str, str]:
+def by_segment(rows: Sequence[Row]) -> dict[str, str]:
+    """The canonical verb of each last segment of a verb IRI, where the rows agree on it (see `VerbTable.suggestion`)."""
     found: dict[str, set[str]] = defaultdict(set)
     preferred: dict[str, str] = {}
     for row in rows:
@@ -211,9 +213,10 @@ def parse(map_text: str, rows_text: bytes) -> VerbTable:
         categories=spec["recognised_by_category"],
         scoreless_verbs=frozenset(spec["no_score"]["canonical"]),
         scoreless_iris=frozenset(spec["no_score"]["verb_iri"]),
+        measured_by=frozenset(spec["measured_presence"]["extension"]),
         rules=spec["rules"],
         index={(r.verb_iri, r.provider, r.activity_type): r for r in rows},
-        by_segment=_by_segment(rows),
+        by_segment=by_segment(rows),
     )
 
 

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from lrs.completions.model import Course
+from lrs.completions.model import CREDENTIAL, Course
+from lrs.completions.providers import PROVIDER_RULES, ProviderRules
 from verbs.tables import load
+
+__all__ = ["COURSE_TYPES", "NEVER_COURSE_TYPES", "Catalogue", "ProviderRules", "Role", "activities_of",
+           "former_keys", "product_alias", "spellings", "types_of"]
 
 COURSE_TYPES: Mapping[str, Mapping[str, str]] = {
     "http://adlnet.gov/expapi/activities/course": {},
@@ -29,41 +33,20 @@ NEVER_COURSE_TYPES = frozenset(
 
 # Moodle's IMS content package carries the cmi5 course type, though it is a module (rule 1).
 _NOT_A_COURSE_ID = re.compile(r"/mod/imscp/view\.php\?(?:[^#]*&)?id=\d+")
+# No repeat rule applies to a badge or certificate: one achievement a learner, however late it is awarded again.
+_FOR_EVER_DAYS = 1_000_000
 # The ways in which Open edX writes one course (rule 1a): whole ids, so that no part of a course is taken for it.
 _OPENEDX = (
     re.compile(r"(?P<root>https?://[^?#]+?)/courses?/course-v1:(?P<key>[^/?#]+)/?"),
     re.compile(r"(?P<root>https?://[^?#]+?)/xblock/block-v1:(?P<key>[^/?#@]+)\+type@course\+block@course/?"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRules:
-    """What is special about a provider's statements; each default is the standard's meaning.
-
-    `score_min`: `lowest` or `pass_mark` (rule 12a, applied by `verbs.read`). `attempted_completes`: rule 9.
-    `not_cmi5`: its cmi5 marks are ignored (rule 6). `failed_is_outcome`: rule 13a. `withdraw_on_failed`: a later
-    course-level `failed` takes back its own pass. `opt_in`: verb IRIs or canonical verbs switched on.
-    `course_types`: further activity types that are courses (rule 1c).
-    """
-
-    provider: str = ""
-    score_min: str = "lowest"
-    attempted_completes: bool = False
-    not_cmi5: bool = False
-    failed_is_outcome: bool = True
-    withdraw_on_failed: bool = False
-    opt_in: frozenset[str] = frozenset()
-    course_types: frozenset[str] = frozenset()
-
-
-PROVIDER_RULES: Mapping[str, ProviderRules] = {"openedx": ProviderRules("openedx", failed_is_outcome=False)}
-"""The rules that come with the product; an installation's own replace them by provider."""
+_OPENEDX_SPELLINGS = ("course/course-v1:{}", "courses/course-v1:{}", "xblock/block-v1:{}+type@course+block@course")
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What an object is to a course. `part`: "" the course itself, `single_au` or `all_of` (rule 5).
-    `by_type`: known as a course by its activity type only, not by the catalogue."""
+    """What an object is to a course. `part`: "" the course itself, `single_au` or `all_of` (rule 5), `session`: a live
+    session that the catalogue ties to it (rule 19). `by_type`: known as a course by its activity type only."""
 
     course: str
     activity: str
@@ -94,6 +77,10 @@ class Catalogue:
             for kind, activities in zip(("single_au", "all_of"), named, strict=True):
                 for activity in activities:
                     self._parts.setdefault(activity, []).append(Role(course.id, activity, kind))
+        self._sessions: dict[str, list[str]] = {}
+        for course in self._courses.values():
+            for name in dict.fromkeys(n for given in course.sessions for n in (self.canonical(given), _folded_type(given))):
+                self._sessions.setdefault(name, []).append(course.id)
         self._rules = {**PROVIDER_RULES, **{r.provider: r for r in rules}}
 
     @property
@@ -102,7 +89,10 @@ class Catalogue:
         return tuple(self._courses.values())
 
     def course(self, key: str) -> Course:
-        """The course with this id or alias; one with all defaults where the catalogue has none."""
+        """The course with this id or alias; one with all defaults where the catalogue has none. For the key of a
+        credential (rule 20) one whose window never ends."""
+        if key.startswith(CREDENTIAL):
+            return Course(key, repeat_after_days=_FOR_EVER_DAYS)
         course_id = self.canonical(key)
         return self._courses.get(course_id) or Course(course_id)
 
@@ -135,6 +125,29 @@ class Catalogue:
             return [Role(name, name, by_type=True), *roles]
         return roles
 
+    def ties(self, activity: Mapping[object, object], above: Iterable[Mapping[object, object]], series: bool = False) -> list[Role]:
+        """The courses that attending this activity completes, or helps to complete (rule 19): those whose `sessions`
+        name its id, its type, or one of the activities `above` it (parent, grouping), and those whose all-of rule
+        names its id. An activity above it that merely is a course, or a part of one, is no tie; where it is the
+        `series` of a live session, an all-of rule may name it too.
+
+        A session that a course names both as a part and as its session counts as the part: the stricter of the two.
+        """
+        activity_id = activity.get("id")
+        if not isinstance(activity_id, str) or not activity_id:
+            return []
+        name = self.canonical(activity_id)
+        over = [self.canonical(found) for found in (a.get("id") for a in above) if isinstance(found, str) and found]
+        roles: dict[str, Role] = {}
+        for part in (name, *(over if series else ())):
+            for role in self._parts.get(part, ()):
+                if role.part == "all_of":
+                    roles.setdefault(role.course, role)
+        for tie in dict.fromkeys((name, *over, _type(activity))):
+            for course in self._sessions.get(tie, ()) if tie else ():
+                roles.setdefault(course, Role(course, name, "session"))
+        return list(roles.values())
+
     def _is_typed_course(self, activity: Mapping[object, object], rules: ProviderRules) -> bool:
         if _NOT_A_COURSE_ID.search(str(activity.get("id"))):
             return False
@@ -166,9 +179,43 @@ def product_alias(activity_id: str) -> str:
     return activity_id
 
 
+def spellings(activity_id: str) -> frozenset[str]:
+    """Every id under which senders may write this activity: itself, and for an Open edX course all three (rule 1a)."""
+    text = unquote(activity_id) if "%" in activity_id else activity_id
+    found = next((m for pattern in _OPENEDX if (m := pattern.fullmatch(text))), None)
+    if found is None:
+        return frozenset({activity_id})
+    return frozenset({activity_id, *(f"{found['root']}/{form.format(found['key'])}" for form in _OPENEDX_SPELLINGS)})
+
+
+def activities_of(course: Course) -> frozenset[str]:
+    """The id of every activity whose statements must be read again when this course changes: its own and its
+    aliases', those of its parts and of its sessions. For sessions and all-of parts also the statements that name them
+    as parent or grouping count. Which of `sessions` are activity types cannot be told from an id: see `types_of`."""
+    named = (course.id, *course.aliases, course.single_au, *course.all_of, *course.sessions)
+    return frozenset(name for given in named if given for name in spellings(given))
+
+
+def types_of(course: Course) -> frozenset[str]:
+    """The activity types, folded as for the look-up, whose `attended` statements must be read again when this course
+    changes: each of `sessions` may be one."""
+    return frozenset(_folded_type(given) for given in course.sessions)
+
+
+def former_keys(course: Course) -> frozenset[str]:
+    """The keys under which states of this course may stand from before its aliases were catalogued: to be merged
+    into it (`lrs.completions.rebind.merge_states`)."""
+    names = (course.id, *course.aliases)
+    return frozenset(key for name in names for key in (*spellings(name), product_alias(name))) - {course.id}
+
+
 def _type(activity: Mapping[object, object]) -> str:
     kind = _map(activity.get("definition")).get("type")
-    return load().fold(kind, verb=False) if isinstance(kind, str) else ""
+    return _folded_type(kind) if isinstance(kind, str) else ""
+
+
+def _folded_type(kind: str) -> str:
+    return load().fold(kind, verb=False)
 
 
 def _map(value: object) -> Mapping[object, object]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lrs.completions.model import Person
+from lrs.completions.model import CREDENTIAL, Person
 from lrs.completions.outcome import Outcome
 from lrs.completions.subjects import needs_person
 from lrs.statements.instants import printed
 
 COMPLETED, UPDATED, REVOKED = "learning.completed", "learning.updated", "learning.revoked"
+AWARDED, CREDENTIAL_REVOKED = "credential.awarded", "credential.revoked"
+OF_CREDENTIAL: Mapping[str, str] = {COMPLETED: AWARDED, REVOKED: CREDENTIAL_REVOKED}
+"""What an event of a course is called where a credential is folded (rule 20); it has no updates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ PASS_FAIL_ONLY: Mapping[str, Said] = {
     "passed_incomplete": Said(),
     "waived": Said("passed", "waived"),
     "attended": Said(),
+    "awarded": Said(),
 }
 COMPLETION_ONLY: Mapping[str, Said] = {
     "passed": Said("completed"),
@@ -39,6 +43,7 @@ COMPLETION_ONLY: Mapping[str, Said] = {
     "passed_incomplete": Said(),
     "waived": Said("completed", "waived"),
     "attended": Said(),
+    "awarded": Said(),
 }
 """What each status is to a destination that knows only pass and fail, or only completion. A revoke withdraws or
 corrects the record in both."""
@@ -59,7 +64,10 @@ def payload(
 
     `result.score` is percent (scaled × 100, at most four decimals), `duration` seconds, times ISO 8601 in UTC.
     `user.externalId` is the employee id; null, like `user.email`, while the directory does not know the learner.
+    A credential event has `course.id` null and names the badge or certificate in `credential.id`, which no other
+    event has; its status is `awarded`, in a revoke too: what is taken back.
     """
+    credential = course_id.removeprefix(CREDENTIAL) if course_id.startswith(CREDENTIAL) else ""
     known = "" if needs_person(subject) else subject.removeprefix("person:")
     scaled = outcome.score_scaled
     return {
@@ -68,7 +76,8 @@ def payload(
         "revision": revision,
         "occurred_at": printed(now_us),
         "user": {"externalId": (person.employee_id if person else known) or None, "email": (person.email if person else "") or None},
-        "course": {"id": course_id},
+        "course": {"id": None if credential else course_id},
+        **({"credential": {"id": credential}} if credential else {}),
         "result": {"status": outcome.status, "score": None if scaled is None else _percent(scaled)},
         "timestamp": printed(outcome.at),
         "evidence": list(outcome.statements),

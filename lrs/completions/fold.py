@@ -4,8 +4,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lrs.completions.events import COMPLETED, REVOKED, UPDATED, payload
-from lrs.completions.model import Course, Evidence, Person, Publication
+from lrs.completions.events import COMPLETED, OF_CREDENTIAL, REVOKED, UPDATED, payload
+from lrs.completions.model import CREDENTIAL, Course, Evidence, Person, Publication
 from lrs.completions.outcome import FAILED, RANK, Outcome, better, outcome
 from lrs.completions.state import CourseState, Window
 from lrs.completions.windows import living, place
@@ -57,7 +57,7 @@ def fold(
         then = before.get(window.n, {})
         now = outcome(standing.values(), course.all_of)
         event = _event(window, now, lost=bool(then.keys() - standing.keys()))
-        if not event:
+        if not event or (event == UPDATED and course.id.startswith(CREDENTIAL)):
             windows.append(window)
             continue
         said = now if event != REVOKED else outcome(then.values(), course.all_of)
@@ -93,7 +93,9 @@ def standings(state: CourseState, course: Course) -> list[Standing]:
 def publication(
     event: str, window: Window, said: Outcome, *, course: Course, subject: str, person: Person | None, now_us: int
 ) -> Publication:
-    """The event of a window at the window's revision."""
+    """The event of a window at the window's revision; under the key of a credential, the credential's (rule 20)."""
+    if course.id.startswith(CREDENTIAL):
+        event = OF_CREDENTIAL[event]
     body = payload(
         event, window.id, window.revision, subject=subject, course_id=course.id, person=person, outcome=said, now_us=now_us
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lrs.completions.catalogue import Catalogue, ProviderRules, Role
-from lrs.completions.model import Evidence
+from lrs.completions.model import CREDENTIAL, Evidence
+from lrs.completions.presence import SESSION, long_enough
 from lrs.completions.subjects import identifier
 from lrs.statements.instants import instant
 from verbs.read import recognised
@@ -28,8 +30,6 @@ CREDENTIAL_REVOKES = frozenset({"https://w3id.org/xapi/tla/verbs/forfeited", "ht
 # Canonical verbs that never say that anything is done, and the rule that keeps them out.
 SILENT: Mapping[str, tuple[str, str]] = {
     "progressed": ("10", "progress is never a completion, whatever its result says"),
-    "attended": ("19", "presence completes a course only where the catalogue ties the session to it"),
-    "mastered": ("20", "a credential is awarded, no course is completed"),
     "answered": ("1", "an answer never completes anything"),
     "abandoned": ("6", "an abandoned session is no outcome"),
     "registered": ("18", "enrolment is no completion"),
@@ -50,9 +50,10 @@ SENT = frozenset({"completed", "passed", "failed", "completed_failed", "waived"}
 class Judgement:
     """`evidence`: (key of the course state, evidence) pairs to fold, for the learner that `identifiers` name
     (normal forms, the naming one first; not always the actor). A key `cmi5:<registration>` is folded like a
-    course and publishes nothing. `hold`: '' or why nothing is sent though something was meant (`unmapped`,
-    `passed_incomplete`, `failed_incomplete`, `progress`, `contradiction`, `untrusted`). `rule`: number of the rule
-    that decided, `why`: a sentence for people. `flags`: what was repaired (`clock_ahead`, score flags)."""
+    course and publishes nothing; a key `credential:<activity id>` publishes credential events (rule 20). `hold`: ''
+    or why nothing is sent though something was meant (`unmapped`, `passed_incomplete`, `failed_incomplete`,
+    `progress`, `contradiction`, `untrusted`). `rule`: number of the rule that decided, `why`: a sentence for people.
+    `flags`: what was repaired (`clock_ahead`, score flags)."""
 
     evidence: tuple[tuple[str, Evidence], ...] = ()
     identifiers: tuple[str, ...] = ()
@@ -83,6 +84,10 @@ def judge(
     silent = said.silence()
     if silent is not None:
         return replace(silent, identifiers=said.learner, flags=flags)
+    if reading.verb == "attended" or reading.verb == "mastered" or said.verb_iri in CREDENTIAL_REVOKES:
+        base = _evidence(statement, reading, seq, at, "", provider, source or provider, voided)
+        found = _attendance(said, base, catalogue) if reading.verb == "attended" else _credential(said, base, catalogue)
+        return replace(found, identifiers=said.learner, flags=flags)
     status, rule = said.status()
     if status in HELD and said.speaking_roles(status):
         return Judgement((), said.learner, status, rule, _sentence(HELD[status], rule), flags)
@@ -92,8 +97,7 @@ def judge(
         pairs.append((f"cmi5:{base.registration}", replace(base, status="passed", activity=said.object_id())))
     owners: list[str] = []
     for role in said.speaking_roles(status):
-        owner = catalogue.course(role.course).provider
-        if owner and owner != provider:
+        if owner := _other_owner(catalogue, role.course, provider):
             owners.append(owner)
             continue
         pairs.append((role.course, replace(base, activity=role.activity)))
@@ -103,10 +107,60 @@ def judge(
     if courses:
         return Judgement(tuple(pairs), said.learner, "", rule, _counts(status, courses, rule), flags)
     if owners:
-        why = f"The course belongs to provider {owners[0]}: {provider or 'this sender'} may not speak for it (rule 16)."
-        return Judgement(tuple(pairs), said.learner, "untrusted", "16", why, flags)
+        return Judgement(tuple(pairs), said.learner, "untrusted", "16", _untrusted(owners[0], provider), flags)
     rule, why = said.no_course()
     return Judgement(tuple(pairs), said.learner, "", rule, f"{why} (rule {rule}).", flags)
+
+
+def _attendance(said: _Said, base: Evidence, catalogue: Catalogue) -> Judgement:
+    """Presence in a session, for the courses that the catalogue ties it to (rules 19, 19a)."""
+    if not said.reading.outcome:
+        return Judgement(rule="19a", why="It says that the learner was absent: no attendance (rule 19a).")
+    ties = said.ties()
+    if not ties:
+        return Judgement(rule="19", why="Presence completes a course only where the catalogue ties the session to it (rule 19).")
+    pairs: list[tuple[str, Evidence]] = []
+    owners: list[str] = []
+    for role in ties:
+        if owner := _other_owner(catalogue, role.course, base.provider):
+            owners.append(owner)
+            continue
+        done = said.present_for(catalogue.course(role.course).attendance_percent)
+        pairs.append((role.course, replace(base, status="completed" if done else "attended", activity=role.activity)))
+    completed = [course for course, one in pairs if one.status == "completed"]
+    if completed:
+        return Judgement(tuple(pairs), rule="19", why=_counts("completed", completed, "19"))
+    if pairs:
+        rule = "19a" if said.result.get("completion") is False else "19"
+        why = f"The presence is too short to complete {', '.join(course for course, _ in pairs)}: attended, on record only (rule {rule})."
+        return Judgement(tuple(pairs), rule=rule, why=why)
+    return Judgement(hold="untrusted", rule="16", why=_untrusted(owners[0], base.provider))
+
+
+def _credential(said: _Said, base: Evidence, catalogue: Catalogue) -> Judgement:
+    """A badge or certificate awarded or taken back (rule 20); never evidence of a course."""
+    awarded = said.reading.verb == "mastered"
+    if awarded and not said.credentials_on():
+        return Judgement(rule="20", why="A credential is no completion, and credentials are not switched on for this provider (rule 20).")
+    if not said.object_id():
+        return Judgement(rule="20", why="It does not name the credential (rule 20).")
+    if awarded and (said.result.get("success") is False or said.result.get("completion") is False):
+        return Judgement(hold="contradiction", rule="20", why=_sentence(HELD["contradiction"], "20"))
+    if owner := _other_owner(catalogue, said.object_id(), base.provider):
+        return Judgement(hold="untrusted", rule="16", why=_untrusted(owner, base.provider))
+    one = replace(base, status="awarded" if awarded else "withdrawn", activity=said.object_id())
+    does = "Awards the credential" if awarded else "Takes back the credential, where it was awarded,"
+    return Judgement(((f"{CREDENTIAL}{said.object_id()}", one),), rule="20", why=f"{does} {said.object_id()} (rule 20).")
+
+
+def _other_owner(catalogue: Catalogue, course: str, provider: str) -> str:
+    """The provider that owns the course, if it is another than this one (rule 16)."""
+    owner = catalogue.course(course).provider
+    return "" if owner == provider else owner
+
+
+def _untrusted(owner: str, provider: str) -> str:
+    return f"The course belongs to provider {owner}: {provider or 'this sender'} may not speak for it (rule 16)."
 
 
 class _Said:
@@ -115,6 +169,7 @@ class _Said:
     def __init__(self, statement: Mapping[str, object], reading: Reading, rules: ProviderRules, catalogue: Catalogue) -> None:
         self.value, self.reading, self.rules = _map(statement), reading, rules
         self.object = _map(self.value.get("object"))
+        self.result = _map(self.value.get("result"))
         self.context = _map(self.value.get("context"))
         self.extensions = _map(self.context.get("extensions"))
         activities = _map(self.context.get("contextActivities"))
@@ -125,6 +180,9 @@ class _Said:
         self.verb_iri = reading.via.verb_iri if reading.via else ""
         self.canonical = catalogue.canonical
         self.roles = catalogue.roles(self.object, _listed(activities.get("parent")), rules)
+        self.session = _map(self.extensions.get(SESSION))
+        above = [*_listed(activities.get("parent")), *_listed(activities.get("grouping"))]
+        self.ties = partial(catalogue.ties, self.object, above, series=bool(self.session))
         named = self.extensions.get(LEARNER) if reading.kind == "revoke" else None
         self.actor = _map(named if named is not None or self.verb_iri in LEARNER_IN_EXTENSION else self.value.get("actor"))
         self.learner = () if self.actor.get("objectType") == "Group" else tuple(identifier(self.actor))
@@ -132,6 +190,15 @@ class _Said:
     def object_id(self) -> str:
         found = self.object.get("id")
         return self.canonical(found) if isinstance(found, str) else ""
+
+    def present_for(self, percent: int | None) -> bool:
+        """Whether the presence is a completion for a course with this threshold of its own."""
+        completion = self.result.get("completion")
+        return long_enough(self.session, completion if isinstance(completion, bool) else None, self.reading.duration, percent)
+
+    def credentials_on(self) -> bool:
+        """Whether this award counts: switched on by the row itself, or by the provider's rules."""
+        return self.reading.kind == "yes" or "mastered" in self.rules.opt_in or self.verb_iri in self.rules.opt_in
 
     def silence(self) -> Judgement | None:
         """Why the statement speaks of no completion at all, whatever its object; None if it may."""
@@ -141,13 +208,13 @@ class _Said:
         for holds, rule, why in (
             (reading.verb == "voided", "14", "it voids another statement: what rests on that one only is taken back"),
             (self.object.get("objectType", "Activity") != "Activity", "16", "its object is no activity: that is never evidence"),
-            (self.verb_iri in CREDENTIAL_REVOKES, "20", "a credential is taken back, no completion"),
             (self.verb_iri in LEARNER_IN_EXTENSION and not self.learner, "14", "it does not say whose results it takes back"),
             (self.actor.get("objectType") == "Group", "16", "a group completes nothing for its members"),
             (not self.learner, "17", "its learner has no identifier that could be anybody's"),
             (reading.kind == "revoke", "", ""),
             (self.extensions.get(CMI5_LAUNCH_MODE) in ("Browse", "Review"), "6", "it was launched to browse or review: nothing counts"),
             (self.cmi5_allowed, "6", "it belongs to a cmi5 session but is not defined by cmi5: no evidence by itself"),
+            (reading.verb == "attended" and reading.kind in ("no", "never"), "19", "joining, leaving or hosting is no attendance"),
             (reading.verb in SILENT, *SILENT.get(reading.verb, ("", ""))),
             (reading.kind == "never", *self._never()),
         ):
@@ -162,10 +229,9 @@ class _Said:
 
     def _class_silence(self) -> Judgement | None:
         reading, rules = self.reading, self.rules
-        opted = reading.verb in rules.opt_in or self.verb_iri in rules.opt_in
-        result = _map(self.value.get("result"))
+        opted = reading.verb in rules.opt_in or self.verb_iri in rules.opt_in or reading.verb == "mastered"
         for holds, rule, why in (
-            (reading.verb == "attempted" and not (rules.attempted_completes and result.get("completion") is True), "9",
+            (reading.verb == "attempted" and not (rules.attempted_completes and self.result.get("completion") is True), "9",
              "an attempt is a start"),
             (reading.verb == "session" and not (self.scorm and reading.kind == "yes"), "7", "the end of a session is no outcome"),
             (reading.verb == "session" and not reading.outcome, "7", "the session ended without an outcome"),

@@ -3,6 +3,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+CREDENTIAL = "credential:"
+"""Prefix of the keys under which badges and certificates are folded, apart from courses (rule 20)."""
+
+ATTENDANCE_PERCENT = 80
+"""The share of a session's length that makes presence a completion where nobody says another (rule 19)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -10,7 +16,8 @@ class Course:
     for it; `all_of`: activities that must all be completed (rule 5). `provider` owns it ('' = anybody, rule 16).
     `repeat_after_days`: the window of an achievement. `attempts`: '' or 'per_registration'. `sessions`: ids of live
     sessions or series, or activity types, attending which completes the course (rule 19); `attendance_percent`: the
-    share of a session's length that makes presence a completion."""
+    share of a session's length (1 to 100) that makes presence a completion of this course; None: as the session was
+    judged by the connection it came from, else `ATTENDANCE_PERCENT`."""
 
     id: str
     title: str = ""
@@ -22,7 +29,7 @@ class Course:
     attempts: str = ""
     hris_type: int | None = None
     sessions: tuple[str, ...] = ()
-    attendance_percent: int = 80
+    attendance_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

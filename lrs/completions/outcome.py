@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from lrs.completions.model import Evidence
 
-RANK: Mapping[str, int] = {"attended": 0, "completed": 1, "completed_failed": 2, "failed": 3, "passed": 4, "waived": 4}
-"""The order of the statuses within an attempt (waived beside passed): only a rise is an update."""
+RANK: Mapping[str, int] = {"attended": 0, "completed": 1, "completed_failed": 2, "failed": 3, "passed": 4, "waived": 4, "awarded": 4}
+"""The order of the statuses within an attempt (waived beside passed): only a rise is an update. `awarded` is the one
+status of a credential and occurs in no course (rule 20)."""
 
 DONE = frozenset({"completed", "completed_failed", "passed", "waived"})
 FAILED = frozenset({"failed", "completed_failed"})
-NEUTRAL = frozenset({"scored", "registration_passed", "withdrawn"})
+NEUTRAL = frozenset({"scored", "registration_passed", "withdrawn", "attended"})
 """Evidence that opens no window and has no status of its own."""
 
 
@@ -104,7 +105,7 @@ def _effective(e: Evidence, passed: set[str]) -> str:
 def _walk(verdicts: Sequence[tuple[Evidence, str]]) -> tuple[Evidence, str] | None:
     current: tuple[Evidence, str] | None = None
     for e, status in verdicts:
-        if status not in RANK or status == "attended":
+        if status not in RANK:
             continue
         if current is None or RANK[status] > RANK[current[1]] or _later_attempt(current, e, status):
             current = (e, status)

@@ -1,4 +1,4 @@
-"""Move what an identifier achieved to the person it turned out to be."""
+"""Merge two states that turned out to be one: of an identifier and its person, or of an alias and its course."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -40,12 +40,48 @@ def rebind(
     number. An id that was sent stays; where both were sent, the older stays and the other gets `learning.revoked`.
     What was only held for an unknown subject was never sent: it is folded again and released as revision 1.
     """
+    return _merged(source, target, held=needs_person(from_subject), subject=to_subject, named=course, course=course,
+                   person=person, now_us=now_us)  # fmt: skip
+
+
+def merge_states(
+    from_alias: CourseState,
+    into: CourseState | None,
+    *,
+    alias: str,
+    subject: str,
+    course: Course,
+    person: Person | None,
+    now_us: int,
+) -> Rebound:
+    """Merge what a subject achieved under `alias` into its state of `course`, which has that alias since (rule 1a).
+
+    As in `rebind`: the windows join where they are near, the id that was sent stays, of two that were sent the older
+    one, and the other gets `learning.revoked` under the course id that it was sent with. Nothing that was sent is
+    sent again. For the keys to look for see `lrs.completions.catalogue.former_keys`; delete the alias' state.
+    """
+    evidence = {seq: replace(e, activity=course.id if e.activity == alias else e.activity) for seq, e in from_alias.evidence.items()}
+    return _merged(replace(from_alias, evidence=evidence), into, held=needs_person(subject), subject=subject,
+                   named=replace(course, id=alias), course=course, person=person, now_us=now_us)  # fmt: skip
+
+
+def _merged(
+    source: CourseState,
+    target: CourseState | None,
+    *,
+    held: bool,
+    subject: str,
+    named: Course,
+    course: Course,
+    person: Person | None,
+    now_us: int,
+) -> Rebound:
+    """`held`: nothing of the source was sent. `named`: the course as the source's events named it."""
     into = target or CourseState()
-    held = needs_person(from_subject)
     windows = list(into.windows)
     known = {w.n for w in windows}
     numbers: dict[int, int] = {}
-    revoked: list[tuple[Window, Outcome]] = []
+    revoked: list[tuple[Window, Outcome, Course]] = []
     for window in source.windows:
         moved = _unsent(window) if held else window
         # Only the target's own: two windows of the source are two achievements, and stay two.
@@ -58,21 +94,22 @@ def rebind(
         stays, goes = _ranked(there, moved)
         windows[windows.index(there)] = replace(stays, n=there.n, registration=there.registration or moved.registration)
         if goes.revision and not goes.revoked and goes.id != stays.id:
-            revoked.append((goes, _last_said(source if goes is moved else into, goes, course)))
+            of, under = (source, named) if goes is moved else (into, course)
+            revoked.append((goes, _last_said(of, goes, under), under))
     evidence = {**source.evidence, **into.evidence}
     for seq in source.evidence.keys() & into.evidence.keys():
         evidence[seq] = replace(into.evidence[seq], voided=into.evidence[seq].voided or source.evidence[seq].voided)
     placed = {**{seq: numbers[n] for seq, n in source.placed.items() if n in numbers}, **into.placed}
     folded = fold(
-        CourseState(evidence, placed, tuple(windows)), (), course=course, subject=to_subject, person=person, now_us=now_us
+        CourseState(evidence, placed, tuple(windows)), (), course=course, subject=subject, person=person, now_us=now_us
     )
     withdrawn = [
         publication(
-            REVOKED, replace(w, revision=w.revision + 1), said, course=course, subject=to_subject, person=person, now_us=now_us
+            REVOKED, replace(w, revision=w.revision + 1), said, course=under, subject=subject, person=person, now_us=now_us
         )
-        for w, said in revoked
+        for w, said, under in revoked
     ]
-    cancelled = tuple(w.id for w in source.windows) if held else tuple(w.id for w, _ in revoked)
+    cancelled = tuple(w.id for w in source.windows) if held else tuple(w.id for w, _, _ in revoked)
     return Rebound(folded.state, (*withdrawn, *folded.publications), cancelled, folded.onward)
 
 

@@ -55,6 +55,12 @@ def unknown_subject(identifiers: list[str] | tuple[str, ...]) -> str:
     return f"ifi:{identifiers[0]}" if identifiers else ""
 
 
+def unknown_subjects(identifiers: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Every key under which a learner of these identifiers may be waiting: the one that new achievements get first.
+    An address is met under its hashes too; whoever has a state under a later key is the same learner, to be rebound."""
+    return tuple(unknown_subject([name]) for name in identifiers)
+
+
 def needs_person(subject: str) -> bool:
     """Whether nothing may be sent for this subject until the directory knows it (design: parked)."""
     return not subject.startswith("person:")

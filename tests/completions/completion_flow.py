@@ -58,6 +58,10 @@ class Flow:
         self.sent[value["id"]] = (self.seq, value, provider)
         return self._route(self.seq, value, provider)
 
+    def send_again(self, value: dict) -> Judgement:
+        """The same stored statement is read again, as after a change of the catalogue."""
+        return self._route(*self.sent[value["id"]])
+
     def void(self, value: dict) -> Judgement:
         """The store says that this statement is voided."""
         return self._route(*self.sent[value["id"]], voided=True)
@@ -87,6 +91,11 @@ class Flow:
     def on_record(self, course: str = COURSE, who: Person = ANN) -> list[Standing]:
         text = self.states.get((person_subject(who.employee_id), course))
         return standings(from_json(text), self.catalogue.course(course)) if text else []
+
+    def evidence(self, course: str = COURSE, who: Person = ANN) -> list[Evidence]:
+        """All evidence of a course that is on record, in order of arrival, whether it amounts to anything or not."""
+        text = self.states.get((person_subject(who.employee_id), course))
+        return [e for _, e in sorted(from_json(text).evidence.items())] if text else []
 
     def _route(self, seq: int, value: dict, provider: str, voided: bool = False) -> Judgement:
         reading = read(value, provider, score_min=self.catalogue.rules(provider).score_min)

@@ -15,6 +15,7 @@ PLAYBOOK = {
     "passed_incomplete": (Said(), Said()),
     "waived": (Said("passed", "waived"), Said("completed", "waived")),
     "attended": (Said(), Said()),
+    "awarded": (Said(), Said()),
 }
 
 
