@@ -15,7 +15,7 @@ def create_app(services: Services) -> Flask:
     # first: the error shape that http installs is the one that answers, for this API's routes too
     admin.register(app)
     http.install(app, services)
-    xapi.register(app)
+    xapi.register(app, services.settings.limits.body_max)
     hooks.register(app)
     feeds.register(app)
     app.add_url_rule("/health/live", view_func=_live)

@@ -41,6 +41,14 @@ class Conflict(Exception):
         self.index, self.statement_id, self.stored = index, statement_id, stored
 
 
+class PreconditionFailed(Exception):
+    """The document is not in the state that If-Match or If-None-Match asks for (answered 412)."""
+
+
+class DocumentExists(Exception):
+    """A document stands there and the request does not say that it knows (answered 409)."""
+
+
 class Forbidden(Exception):
     """The credential may not do this (answered 403); the text says what it lacks."""
 

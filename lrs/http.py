@@ -26,7 +26,16 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lrs.auth.credentials import authenticate
 from lrs.auth.scopes import allowed
-from lrs.errors import Conflict, Finding, Forbidden, Invalid, StoreUnavailable, TooLarge
+from lrs.errors import (
+    Conflict,
+    DocumentExists,
+    Finding,
+    Forbidden,
+    Invalid,
+    PreconditionFailed,
+    StoreUnavailable,
+    TooLarge,
+)
 from lrs.ingest import conflicts
 from lrs.ingest.batch import BatchRefused
 from lrs.ingest.prepare import Provider
@@ -61,6 +70,8 @@ ANSWERS: dict[type[Exception], Answer] = {
     Unauthorized: Answer(401, "unauthorized", headers=lambda _: {"WWW-Authenticate": 'Basic realm="Concord LRS"'}),
     Forbidden: Answer(403, "forbidden"),
     Conflict: Answer(409, "conflict"),
+    DocumentExists: Answer(409, "document_exists"),
+    PreconditionFailed: Answer(412, "precondition_failed"),
     TooLarge: Answer(413, "too_large", help="docs/settings.md"),
     StoreUnavailable: Answer(503, "store_unavailable", headers=lambda error: {"Retry-After": str(error.retry_after)}),
 }

@@ -49,7 +49,7 @@ def _actor_ids(text: bytes) -> bytes:
     return put_together(kept)
 
 
-_activity_ids = _only(("objectType", "id"))
+_activity_ids = _only(("id",))  # without objectType an object is an Activity
 
 
 def _activities_ids(text: bytes) -> bytes:

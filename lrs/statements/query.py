@@ -83,6 +83,14 @@ def read(
     )
 
 
+def value(parameter: str, text: str, where: str, section: str) -> Any:
+    """The value of one URL parameter, read as GET /statements reads its parameter of this name. Raises `Invalid`."""
+    try:
+        return _PARAMETERS[parameter](text)
+    except ValueError as wrong:
+        raise Invalid([Finding(where, str(wrong), f"query.{parameter}", section, text[:100])]) from None
+
+
 def _query(values: dict[str, Any], terms: Terms, page_default: int, page_max: int, mine: str | None) -> Query:
     facts = {
         ("related_" + kind if values.get(broad) else kind): values[kind]

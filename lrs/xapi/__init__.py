@@ -1,23 +1,37 @@
 """The resources of the xAPI standard, a module a resource; `register` puts them under /xapi."""
 from __future__ import annotations
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
 
-from lrs.xapi import about, statements
+from lrs.http import Refused
+from lrs.xapi import about, alternate, documents, known, statements
 from lrs.xapi.responses import with_version
 
+ROUTES = (
+    ("/xapi/about", "GET", about.about),
+    (statements.PATH, "GET", statements.get),
+    (statements.PATH, "POST", statements.post),
+    (statements.PATH, "PUT", statements.put),
+    ("/xapi/activities", "GET", known.activities),
+    ("/xapi/agents", "GET", known.agents),
+    *((resource.path, method, getattr(resource, method.lower())) for resource in documents.RESOURCES
+      for method in ("GET", "PUT", "POST", "DELETE")),
+)
 
-def register(app: Flask) -> None:
-    """Serve the resources with and without a slash at the end."""
+
+def register(app: Flask, body_max: int) -> None:
+    """Serve the resources with and without a slash at the end, also by the alternate request syntax."""
     xapi = Blueprint("xapi", __name__)
     # of the app, not of the blueprint: what the router refuses (404, 405) belongs to no blueprint
     app.after_request(with_version)
-    for rule, method, view in (
-        ("/xapi/about", "GET", about.about),
-        (statements.PATH, "GET", statements.get),
-        (statements.PATH, "POST", statements.post),
-        (statements.PATH, "PUT", statements.put),
-    ):
+    app.wsgi_app = alternate.Alternate(app.wsgi_app, body_max)  # type: ignore[method-assign]
+
+    @xapi.before_request
+    def readable() -> None:
+        if why := request.environ.get(alternate.REFUSED):
+            raise Refused(400, why, "alternate_request")
+
+    for rule, method, view in ROUTES:
         # two rules: with one for both forms the router finds no other method of the form without a slash (404, no Allow)
         for form in (rule, rule + "/"):
             xapi.add_url_rule(

@@ -41,7 +41,7 @@ def test_exact_gives_the_stored_bytes() -> None:
 def test_ids_keeps_only_what_identifies() -> None:
     found = as_format("ids")
     ann = {"objectType": "Agent", "mbox": "mailto:a@b.c"}
-    activity = {"objectType": "Activity", "id": "http://x/a"}
+    activity = {"id": "http://x/a"}
     assert found["actor"] == {"objectType": "Group", "member": [ann]}
     assert found["authority"] == ann
     assert found["verb"] == {"id": "http://x/v"}

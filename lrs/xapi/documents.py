@@ -1,0 +1,113 @@
+"""The document resources (xAPI 1.0.3 Communication 2.2, 2.3, 2.6, 2.7): State, Activity Profile and Agent Profile."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from flask import Response, request
+
+from lrs.errors import Finding, Invalid
+from lrs.http import Refused, answer_json, body, provider, services_of_request
+from lrs.statements import documents, query
+from lrs.statements.documents import Conditions, Document, Key
+from lrs.xapi.params import only, version
+
+View = Callable[[], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One of the three. `takes`: its parameters, each with whether it is demanded everywhere; `id`: the one that names
+    the document; `many`: whether DELETE without it removes all; `conditional`: whether a PUT needs If-(None-)Match."""
+
+    path: str
+    kind: str
+    scope: str
+    section: str
+    id: str
+    takes: tuple[str, ...]
+    many: bool = False
+    conditional: bool = True
+
+    def get(self) -> Response:
+        """The document; without its id the ids of all that stand there, those written after `since`."""
+        given = self._asked(self.scope, "since")
+        store = services_of_request().store.documents
+        if self.id not in given:
+            since = query.value("since", given["since"], "?since", self.section) if "since" in given else None
+            return answer_json(store.ids(self._key(given), since, any_registration=self._any_registration(given)))
+        if "since" in given:
+            raise Invalid([Finding("?since", f"since goes with a list; leave out {self.id}, or since", "document.since", self.section)])
+        found = store.get(self._key(given))
+        if found is None:
+            raise Refused(404, f"there is no document {given[self.id][:200]} there")
+        return Response(found.content, 200, _headers(found))
+
+    def put(self) -> Response:
+        """Store the document in place of whatever is there; 204."""
+        return self._write(documents.put)
+
+    def post(self) -> Response:
+        """Store the document, or merge it into the JSON object that is there; 204."""
+        return self._write(documents.post)
+
+    def delete(self) -> Response:
+        """Remove the document (State without stateId: all of them); 204, also where there was none."""
+        given = self._asked(self.scope)
+        store = services_of_request().store.documents
+        if self.id in given:
+            store.change(self._key(given), documents.delete(_conditions()))
+        elif self.many:
+            store.delete_all(self._key(given), any_registration=self._any_registration(given))
+        else:
+            raise self._missing(self.id)
+        return Response(status=204)
+
+    def _write(self, decide: Callable[[Document, Conditions], documents.Decide]) -> Response:
+        given = self._asked(self.scope)
+        if self.id not in given:
+            raise self._missing(self.id)
+        new = Document(body(), request.headers.get("Content-Type", "application/octet-stream"))
+        conditions = _conditions(demanded=self.conditional and decide is documents.put)
+        made = services_of_request().store.documents.change(self._key(given), decide(new, conditions))
+        return Response(status=204, headers={"ETag": made.etag} if made else None)
+
+    def _asked(self, scope: str, *more: str) -> dict[str, str]:
+        provider(scope)
+        version()
+        given = only((*self.takes, self.id, *more))
+        for name in self.takes:
+            if name not in given and name != "registration":
+                raise self._missing(name)
+        return given
+
+    def _key(self, given: dict[str, str]) -> Key:
+        read = {name: query.value(reader, given[name], f"?{name}", self.section)
+                for name, reader in (("activityId", "activity"), ("agent", "agent"), ("registration", "registration")) if name in given}
+        return Key(self.kind, read.get("activityId", ""), read.get("agent", ""), read.get("registration", ""), given.get(self.id, ""))
+
+    def _any_registration(self, given: dict[str, str]) -> bool:
+        """Without a registration a list of states holds those of every registration (Communication 2.3)."""
+        return "registration" in self.takes and "registration" not in given
+
+    def _missing(self, name: str) -> Invalid:
+        return Invalid([Finding(f"?{name}", f"the parameter {name} is missing", "document.parameter", self.section)])
+
+
+RESOURCES = (
+    Resource("/xapi/activities/state", "state", "state", "Communication 2.3", "stateId", ("activityId", "agent", "registration"),
+             many=True, conditional=False),
+    Resource("/xapi/activities/profile", "activity_profile", "profile", "Communication 2.7", "profileId", ("activityId",)),
+    Resource("/xapi/agents/profile", "agent_profile", "profile", "Communication 2.6", "profileId", ("agent",)),
+)
+
+
+def _conditions(demanded: bool = False) -> Conditions:
+    return Conditions(request.headers.get("If-Match"), request.headers.get("If-None-Match"), demanded)
+
+
+def _headers(found: Document) -> dict[str, str]:
+    written = datetime.fromtimestamp(found.updated // 1_000_000, UTC)
+    return {"ETag": found.etag, "Last-Modified": format_datetime(written, usegmt=True), "Content-Type": found.content_type}
