@@ -25,7 +25,10 @@ def command() -> None:
 def import_(settings: Settings, file: TextIO, as_json: bool) -> None:
     """Read courses from a CSV FILE (- for standard input); every refused row is reported.
 
-    Columns: id (required), title, aliases, provider, single_au, all_of, repeat_after_days, attempts, hris_type.
+    Columns: id (required), title, aliases, provider, single_au, all_of, repeat_after_days, attempts, hris_type,
+    sessions, attendance_percent. What holds several ids separates them by ; or spaces. sessions: ids of live sessions or
+    of their series, or activity types, that complete the course when attended; attendance_percent: how much of a session
+    (1 to 100) is enough; empty: as the session's connection says.
     Exit code 1 if a row was refused; the others are taken.
     """
     with opened(settings) as store:

@@ -12,10 +12,12 @@ from lrs.completions.subjects import EMPLOYEES, email_identifiers
 
 Row = TypeVar("Row")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
+IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 SHA1 = re.compile(r"[0-9a-f]{40}\Z")
 PEOPLE_COLUMNS = ("employee_id", "email", "name", "department", "job_code", "hris_id", "crm_id", "aliases", "identifiers")
-COURSE_COLUMNS = ("id", "title", "aliases", "provider", "single_au", "all_of", "repeat_after_days", "attempts", "hris_type")
+COURSE_COLUMNS = ("id", "title", "aliases", "provider", "single_au", "all_of", "repeat_after_days", "attempts", "hris_type",
+                  "sessions", "attendance_percent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ def people(lines: Iterable[str]) -> tuple[list[tuple[int, Person]], list[Refused
 
 
 def courses(lines: Iterable[str]) -> tuple[list[tuple[int, Course]], list[Refused]]:
-    """Read courses: columns `COURSE_COLUMNS`, `id` required; `aliases` and `all_of` separated by `;` or spaces.
+    """Read courses: columns `COURSE_COLUMNS`, `id` required; `aliases`, `all_of` and `sessions` (ids of live sessions or
+    series, or activity types) separated by `;` or spaces; `attendance_percent` 1 to 100, empty: as the session was judged.
     Raises ValueError where this is no CSV with such a header."""
     return _rows(lines, "id", COURSE_COLUMNS, _course)
 
@@ -131,17 +134,26 @@ def _course(row: Mapping[str, str]) -> Course:
         raise ValueError('attempts is empty or "per_registration"')
     return Course(row["id"], row.get("title", ""), tuple(_split(row.get("aliases", ""))), row.get("provider", ""),
                   row.get("single_au", ""), tuple(_split(row.get("all_of", ""))),
-                  _number(row, "repeat_after_days") or 90, row.get("attempts", ""), _number(row, "hris_type"))
+                  _number(row, "repeat_after_days") or 90, row.get("attempts", ""), _number(row, "hris_type"),
+                  _sessions(row), _number(row, "attendance_percent", 100))
+
+
+def _sessions(row: Mapping[str, str]) -> tuple[str, ...]:
+    named = tuple(dict.fromkeys(_split(row.get("sessions", ""))))
+    for name in named:
+        if not IRI.match(name):
+            raise ValueError(f'sessions: "{name[:100]}" is no IRI; write the id of a session or of its series, or an activity type')
+    return named
 
 
 def _split(text: str) -> list[str]:
     return [part for part in re.split(r"[;\s]+", text) if part]
 
 
-def _number(row: Mapping[str, str], column: str) -> int | None:
+def _number(row: Mapping[str, str], column: str, most: int = 999999999) -> int | None:
     text = row.get(column, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-        raise ValueError(f'{column} "{text[:40]}" is no whole number from 1 to 999999999')
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise ValueError(f'{column} "{text[:40]}" is no whole number from 1 to {most}')
     return int(text)
