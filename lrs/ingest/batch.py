@@ -5,18 +5,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from lrs.errors import Finding, Invalid
+from lrs.ingest import maps
 from lrs.ingest.prepare import Provider, new_id, prepared
 from lrs.statements.equality import same
 from lrs.statements.parse import Received, parse
 from lrs.statements.record import Added
 from lrs.statements.terms import terms_of
 from lrs.statements.validate import batch_findings
+from lrs.store.protocols.mappings import Mappings
 from lrs.store.protocols.statements import Statements
 
 
 class _Store(Protocol):
     @property
     def statements(self) -> Statements: ...
+    @property
+    def mappings(self) -> Mappings: ...
 
 
 class _Settings(Protocol):
@@ -67,7 +71,8 @@ def store(
         raise BatchRefused(broken, bad=bad, valid=len(received) - bad)
     ids = [_identity(item.value) for item in received]
     terms = terms_of(services.store.statements.term_key)
-    batch = [prepared(item.raw, item.value, name, provider, terms) for item, name in zip(received, ids, strict=True)]
+    verb_map = maps.current(services.store)
+    batch = [prepared(item.raw, item.value, name, provider, terms, verb_map) for item, name in zip(received, ids, strict=True)]
     added = services.store.statements.add(batch, same)
     services.wake()
     return added

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import verbs.read
+from lrs.ingest.maps import VerbMap, product_map
 from lrs.statements import envelope
 from lrs.statements.record import Prepared
 from lrs.statements.terms import Terms
@@ -32,15 +33,19 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def prepared(raw: bytes, value: Mapping[str, Any], statement_id: str, provider: Provider, terms: Terms) -> Prepared:
-    """The statement, ready to be stored. `raw` must be valid and `value` the same, parsed; `statement_id` lower case."""
+def prepared(
+    raw: bytes, value: Mapping[str, Any], statement_id: str, provider: Provider, terms: Terms, verb_map: VerbMap | None = None,
+) -> Prepared:
+    """The statement, ready to be stored, read with this map (the product's where none is given). `raw` must be valid and
+    `value` the same, parsed; `statement_id` lower case."""
+    read_with = verb_map or product_map()
     target = _target(value)
     return Prepared(
         id=statement_id,
         parts=envelope.parts(raw, value, statement_id, provider.authority),
         raw=raw,
         terms=terms.of_statement(value, authority=provider.authority, credential_id=provider.credential_id),
-        reading=verbs.read.to_json(verbs.read.read(value, provider.provider)),
+        reading=verbs.read.to_json(read_with.read(value, provider.provider)),
         credential_id=provider.credential_id,
         provider=provider.provider,
         target=target,

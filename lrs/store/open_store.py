@@ -1,7 +1,7 @@
 """Opens the store that a URL or a folder names: one object with a part for each protocol."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from lrs.store.sqlite.audit import SqliteAudit
@@ -9,6 +9,8 @@ from lrs.store.sqlite.connections import SqliteConnections
 from lrs.store.sqlite.credentials import SqliteCredentials
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.directory import SqliteDirectory
+from lrs.store.sqlite.documents import SqliteDocuments
+from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.rejections import SqliteRejections
 from lrs.store.sqlite.statements import SqliteStatements
 from lrs.store.sqlite.work import SqliteWork
@@ -23,14 +25,17 @@ class Store:
     credentials: SqliteCredentials
     connections: SqliteConnections
     audit: SqliteAudit
+    documents: SqliteDocuments
+    mappings: SqliteMappings
     work: SqliteWork
     rejections: SqliteRejections
     files: tuple[Database, ...]
 
     def migrate(self) -> None:
         """Create what is missing in every file; does nothing when done before."""
-        for part in (self.statements, self.directory, self.credentials, self.connections, self.audit, self.work, self.rejections):
-            part.migrate()
+        for field in fields(self):
+            if field.name != "files":
+                getattr(self, field.name).migrate()
 
     def close(self) -> None:
         """Write what is buffered and close every file."""
@@ -49,8 +54,17 @@ def open_store(place: str | Path) -> Store:
         raise ValueError(f'"{text}" is no store this version knows; give a folder or sqlite:///folder')
     folder = Path(text.removeprefix("sqlite://"))
     statements, work, rejections = files = tuple(Database(folder / f"{name}.db") for name in ("statements", "work", "rejections"))
-    store = Store(SqliteStatements(statements), SqliteDirectory(statements), SqliteCredentials(statements),
-                  SqliteConnections(statements), SqliteAudit(statements), SqliteWork(work),
-                  SqliteRejections(rejections), files)
+    store = Store(
+        statements=SqliteStatements(statements),
+        directory=SqliteDirectory(statements),
+        credentials=SqliteCredentials(statements),
+        connections=SqliteConnections(statements),
+        audit=SqliteAudit(statements),
+        documents=SqliteDocuments(statements),
+        mappings=SqliteMappings(statements),
+        work=SqliteWork(work),
+        rejections=SqliteRejections(rejections),
+        files=files,
+    )
     store.migrate()
     return store

@@ -34,6 +34,10 @@ class Recorder:
     def __init__(self) -> None:
         self.batches: list[list[Prepared]] = []
         self.statements = self
+        self.mappings = self
+
+    def active(self, kind: str) -> None:
+        """No installation's map."""
 
     def add(self, batch: Sequence[Prepared], same: Any) -> list[Added]:
         self.batches.append(list(batch))

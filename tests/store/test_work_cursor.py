@@ -1,6 +1,7 @@
 """A consumer's output and its cursor are one write; the feed's rows never change."""
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from lrs.errors import StoreUnavailable
 from lrs.store.protocols.work import Cursor, Output, Published, StateRow, TargetRow
+from lrs.store.sqlite import deliveries
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.work import SqliteWork
 
@@ -51,14 +53,38 @@ def test_a_second_worker_with_an_old_cursor_writes_nothing(work: SqliteWork) -> 
     assert [row.body for row in work.feed(0, 10)] == [event(1).body]
 
 
-def test_a_fault_in_the_middle_leaves_neither_output_nor_cursor(work: SqliteWork) -> None:
+def test_a_fault_in_the_middle_leaves_neither_output_nor_cursor(work: SqliteWork, monkeypatch: pytest.MonkeyPatch) -> None:
     work.advance("route", Cursor(), Cursor(1, 0), Output(published=[event(1)]))
-    repeated = Output([StateRow("person:1", "c", b"{}")], [event(2), event(1)])
+
+    def disk_full(*_: object) -> None:
+        raise sqlite3.OperationalError("disk full")
+
+    monkeypatch.setattr(deliveries, "release_parked", disk_full)
     with pytest.raises(StoreUnavailable):
-        work.advance("route", Cursor(1, 0), Cursor(2, 0), repeated)
+        work.advance("route", Cursor(1, 0), Cursor(2, 0),
+                     Output([StateRow("person:1", "c", b"{}")], [event(2)], released=[("person", "1")]))
     assert work.cursor("route") == Cursor(1, 0)
     assert work.states(["person:1"]) == []
     assert len(work.feed(0, 10)) == 1
+
+
+def test_a_revision_that_the_feed_has_is_refused_by_itself_and_stops_nobody(work: SqliteWork, caplog: pytest.LogCaptureFixture) -> None:
+    work.add_target(TargetRow("hris", "webhook"))
+    assert work.advance("route", Cursor(), Cursor(1, 0), Output(published=[event(1)], owed=[(0, "hris")]))
+    again = Published("learning.completed", "a1", 1, b"something else")
+    output = Output([StateRow("person:1", "c", b"{}")], [event(2), again, event(3)], [(0, "hris"), (1, "hris"), (2, "hris")])
+    assert work.advance("route", Cursor(1, 0), Cursor(2, 0), output)
+    assert [(row.n, row.body) for row in work.feed(0, 10)] == [(1, event(1).body), (2, event(2).body), (3, event(3).body)]
+    assert work.count_by_state() == {"pending": 3}
+    assert "revision 1 of achievement a1 is in the feed already" in caplog.text
+
+
+def test_nothing_is_written_where_another_consumer_has_moved_meanwhile(work: SqliteWork) -> None:
+    assert work.advance("reread", Cursor(), Cursor(5, 1), Output())
+    stale = Output([StateRow("person:1", "c", b"{}")], [event(1)], fences=[("reread", Cursor())])
+    assert not work.advance("route", Cursor(), Cursor(7, 0), stale)
+    assert (work.cursor("route"), work.states(["person:1"]), work.feed(0, 10)) == (Cursor(), [], [])
+    assert work.advance("route", Cursor(), Cursor(7, 0), Output(published=[event(1)], fences=[("reread", Cursor(5, 1))]))
 
 
 def test_of_many_workers_at_one_cursor_exactly_one_wins(tmp_path: Path) -> None:

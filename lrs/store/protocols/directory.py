@@ -10,7 +10,8 @@ from lrs.completions.model import Course, Person
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the directory, in order: kind is identifier | person | course; key names what changed."""
+    """One change of the directory, in order: kind is identifier | person | course | mapping
+    (a version was applied, `lrs.store.protocols.mappings`); key names what changed."""
 
     n: int
     kind: str

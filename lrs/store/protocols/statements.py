@@ -37,6 +37,11 @@ class Statements(Protocol):
         """At most n records (voided ones included) with seq > after, oldest first, up to consistent-through."""
         ...
 
+    def bearing(self, terms: Sequence[int], after: int, until: int, n: int) -> list[Record]:
+        """At most n records (voided ones included) with after < seq ≤ until that have one of these terms of their own
+        (not by a reference), oldest first."""
+        ...
+
     def consistent_through(self) -> int:
         """µs: every record with seq ≤ it is visible now and none can appear later."""
         ...

@@ -47,13 +47,15 @@ class FeedRow:
 class Output:
     """What routing one slice yields. `owed` names the targets of each publication by index; `cancelled` the
     achievement ids whose unsent deliveries are to be cancelled; `released` what changed, as ("person", employee id) or
-    ("course", course id): deliveries about it that were parked become due."""
+    ("course", course id): deliveries about it that were parked become due. `fences`: other consumers' cursors, which
+    must stand so when this is written: states are read, changed and put back, and no two consumers may do so at once."""
 
     states: Sequence[StateRow] = ()
     published: Sequence[Published] = ()
     owed: Sequence[tuple[int, str]] = ()
     cancelled: Sequence[str] = ()
     released: Sequence[tuple[str, str]] = ()
+    fences: Sequence[tuple[str, Cursor]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ class Work(Protocol):
         ...
 
     def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
-        """Output and cursor in ONE write; False (and nothing written) if the cursor is not `was` any more."""
+        """Output and cursor in ONE write; False (and nothing written) if the cursor is not `was` any more, or a fence
+        has moved. A publication whose (id, revision) the feed has already is refused by itself, and said in the log: the
+        first stands, nobody is owed the second, and the consumer goes on."""
         ...
 
     def states(self, subjects: Sequence[str]) -> list[StateRow]:

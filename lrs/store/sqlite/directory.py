@@ -45,7 +45,7 @@ class SqliteDirectory:
                     db.execute("DELETE FROM identifiers WHERE identifier = ?", (gone,))
                 for new in sorted(set(person.identifiers) - had):
                     db.execute("INSERT INTO identifiers VALUES (?, ?)", (new, person.employee_id))
-                    _changed(db, "identifier", new)
+                    changed(db, "identifier", new)
         return refused
 
     def person_by_identifier(self, identifiers: Iterable[str]) -> dict[str, Person]:
@@ -117,12 +117,35 @@ def _put(db: sqlite3.Connection, table: str, column: str, key: str, value: Perso
     if row and row[0] == body:
         return False
     db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, body))
-    _changed(db, kind, key)
+    changed(db, kind, key)
     return True
 
 
-def _changed(db: sqlite3.Connection, kind: str, key: str) -> None:
-    db.execute("INSERT INTO changes (kind, key, at) VALUES (?, ?, ?)", (kind, key, time.time_ns() // 1000))
+def changed(db: sqlite3.Connection, kind: str, key: str) -> int:
+    """Append to the log of changes in the caller's transaction; the change's number."""
+    return int(db.execute("INSERT INTO changes (kind, key, at) VALUES (?, ?, ?)", (kind, key, time.time_ns() // 1000)).lastrowid or 0)
+
+
+def stored_course(db: sqlite3.Connection, course_id: str) -> Course | None:
+    """The course with this very id (not an alias)."""
+    row = db.execute("SELECT body FROM courses WHERE id = ?", (course_id,)).fetchone()
+    return _course(row[0]) if row else None
+
+
+def remove_course(db: sqlite3.Connection, course_id: str) -> None:
+    """Take the course and its aliases out of the catalogue; logs no change."""
+    db.execute("DELETE FROM courses WHERE id = ?", (course_id,))
+    db.execute("DELETE FROM course_ids WHERE course = ?", (course_id,))
+
+
+def add_course(db: sqlite3.Connection, course: Course) -> str:
+    """Put a course that is not there into the catalogue; '' or which id belongs to another. Logs no change."""
+    ids = (course.id, *course.aliases)
+    if why := _taken(db, "course_ids", "alias", "course", ids, course.id):
+        return why
+    db.execute("INSERT INTO courses VALUES (?, ?)", (course.id, json.dumps(asdict(course), ensure_ascii=False)))
+    db.executemany("INSERT OR IGNORE INTO course_ids VALUES (?, ?)", [(i, course.id) for i in ids])
+    return ""
 
 
 def _person(body: str) -> Person:

@@ -26,6 +26,19 @@ def insert(db: sqlite3.Connection, rows: Iterable[tuple[int, int, int]]) -> None
     db.executemany("INSERT OR IGNORE INTO terms_recent VALUES (?, ?, ?)", rows)
 
 
+def any_of(db: sqlite3.Connection, terms: Sequence[int], after: int, until: int, n: int) -> list[int]:
+    """The first n seqs in after < seq ≤ until at which one of the terms stands by itself (via 0), ascending."""
+    sql = " UNION ".join(f"SELECT * FROM (SELECT seq FROM {tree} WHERE term = ?1 AND seq > ?2 AND seq <= ?3 AND via = 0 "
+                         "ORDER BY seq LIMIT ?4)" for tree in ("terms_recent", "terms_main"))
+    found: set[int] = set()
+    for term in terms:
+        found.update(seq for (seq,) in db.execute(sql, (term, after, until, n)))
+        if len(found) > 8 * n:
+            until = sorted(found)[n - 1]
+            found = {seq for seq in found if seq <= until}
+    return sorted(found)[:n]
+
+
 class Merge:
     """Moves postings from the small tree, which every statement is written to, to the large one.
 

@@ -90,6 +90,14 @@ class SqliteStatements:
                                (after, through, n)).fetchall()
         return [rows.record(row) for row in found]
 
+    def bearing(self, terms: Sequence[int], after: int, until: int, n: int) -> list[Record]:
+        """At most n records (voided ones included) with after < seq ≤ until that have one of these terms of their own,
+        oldest first. Costs a look into the index a term, found or not."""
+        with self._database.read() as db:
+            seqs = postings.any_of(db, terms, after, until, n)
+            found = db.execute(f"SELECT {rows.COLUMNS} FROM statements WHERE seq IN ({', '.join('?' * len(seqs))}) ORDER BY seq", seqs)
+            return [rows.record(row) for row in found]
+
     def consistent_through(self) -> int:
         """µs: every record with seq ≤ it is visible now and none can appear later."""
         with self._snapshot() as (_, through):

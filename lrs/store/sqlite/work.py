@@ -1,15 +1,18 @@
 """work.db as one object: cursors, achievements and feed here; deliveries and targets beside it."""
 from __future__ import annotations
 
+import logging
+import sqlite3
 import time
 from collections.abc import Sequence
 
-from lrs.store.protocols.work import Cursor, FeedRow, Output, StateRow
+from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
 from lrs.store.sqlite import deliveries, targets
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.deliveries import Deliveries
 from lrs.store.sqlite.targets import Targets
 
+log = logging.getLogger("store.work")
 SCRIPTS = (
     """CREATE TABLE cursors (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL, change INTEGER NOT NULL) WITHOUT ROWID;
        CREATE TABLE states (subject TEXT NOT NULL, course TEXT NOT NULL, body BLOB NOT NULL, held INTEGER NOT NULL,
@@ -35,15 +38,13 @@ class SqliteWork(Deliveries, Targets):
     def cursor(self, consumer: str) -> Cursor:
         """Where the consumer stands."""
         with self._database.read() as db:
-            row = db.execute("SELECT seq, change FROM cursors WHERE consumer = ?", (consumer,)).fetchone()
-        return Cursor(*row) if row else Cursor()
+            return _cursor(db, consumer)
 
     def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
         """Output and cursor in one write; False if the cursor is not `was` any more."""
         created = time.time_ns() // 1000
         with self._database.write() as db:
-            row = db.execute("SELECT seq, change FROM cursors WHERE consumer = ?", (consumer,)).fetchone()
-            if (Cursor(*row) if row else Cursor()) != was:
+            if any(_cursor(db, name) != cursor for name, cursor in ((consumer, was), *output.fences)):
                 return False
             for state in output.states:
                 if state.body is None:
@@ -53,11 +54,10 @@ class SqliteWork(Deliveries, Targets):
                     db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", row)
             for event_id in output.cancelled:
                 deliveries.cancel_unsent(db, event_id)
-            (n,) = db.execute("SELECT coalesce(max(n), 0) FROM feed").fetchone()
-            for place, one in enumerate(output.published, n + 1):
-                db.execute("INSERT INTO feed VALUES (?, ?, ?, ?, ?)", (place, one.event_id, one.revision, one.event, one.body))
+            refused = _publish(db, output.published)
             for index, target in output.owed:
-                deliveries.owe(db, target, output.published[index], created)
+                if index not in refused:
+                    deliveries.owe(db, target, output.published[index], created)
             for kind, key in output.released:
                 deliveries.release_parked(db, kind, key, created)
             db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (consumer, now.seq, now.change))
@@ -94,3 +94,25 @@ class SqliteWork(Deliveries, Targets):
     def data_version(self) -> int:
         """Changes when another connection has committed to work.db."""
         return self._database.data_version()
+
+
+def _cursor(db: sqlite3.Connection, consumer: str) -> Cursor:
+    row = db.execute("SELECT seq, change FROM cursors WHERE consumer = ?", (consumer,)).fetchone()
+    return Cursor(*row) if row else Cursor()
+
+
+def _publish(db: sqlite3.Connection, published: Sequence[Published]) -> set[int]:
+    """Append to the feed, numbered without a gap; the indices of those whose revision stands there already."""
+    (n,) = db.execute("SELECT coalesce(max(n), 0) FROM feed").fetchone()
+    refused: set[int] = set()
+    for index, one in enumerate(published):
+        written = db.execute("INSERT OR IGNORE INTO feed VALUES (?, ?, ?, ?, ?)",
+                             (n + 1, one.event_id, one.revision, one.event, one.body)).rowcount
+        if written:
+            n += 1
+            continue
+        # to raise would stop the worker at this statement for ever; what was published is never published otherwise
+        refused.add(index)
+        log.error("revision %d of achievement %s is in the feed already: the first stands, the second is not sent",
+                  one.revision, one.event_id)
+    return refused

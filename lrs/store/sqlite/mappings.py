@@ -1,0 +1,113 @@
+"""Versions of the verb map and the course map, in statements.db."""
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+
+from lrs.store.protocols.mappings import CourseStep, Mapping
+from lrs.store.sqlite import directory
+from lrs.store.sqlite.database import Database
+
+SCRIPTS = (
+    """CREATE TABLE mappings (kind TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL, who TEXT NOT NULL,
+         at INTEGER NOT NULL, note TEXT NOT NULL, base INTEGER NOT NULL, applied INTEGER NOT NULL, change INTEGER NOT NULL,
+         PRIMARY KEY (kind, number)) WITHOUT ROWID;
+       CREATE UNIQUE INDEX mappings_active ON mappings (kind) WHERE state = 'active'""",
+)
+
+
+class SqliteMappings:
+    """`lrs.store.protocols.mappings.Mappings` on SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._local = threading.local()
+
+    def migrate(self) -> None:
+        """Create the table where it is missing."""
+        self._database.migrate("mappings", SCRIPTS)
+
+    def propose(self, kind: str, body: bytes, *, who: str, note: str, base: int) -> int:
+        """Keep a version as proposed; its number."""
+        with self._database.write() as db:
+            (number,) = db.execute("SELECT coalesce(max(number), 0) + 1 FROM mappings WHERE kind = ?", (kind,)).fetchone()
+            db.execute("INSERT INTO mappings VALUES (?, ?, ?, 'proposed', ?, ?, ?, ?, 0, 0)",
+                       (kind, number, body, who, time.time_ns() // 1000, note, base))
+        return int(number)
+
+    def get(self, kind: str, number: int) -> Mapping | None:
+        """This version."""
+        with self._database.read() as db:
+            row = db.execute("SELECT * FROM mappings WHERE kind = ? AND number = ?", (kind, number)).fetchone()
+        return Mapping(*row) if row else None
+
+    def active(self, kind: str) -> Mapping | None:
+        """The active version; asked of the file only when somebody has committed to it."""
+        # the number is read before the row: a commit between the two is met by the next call
+        version = self._database.data_version()
+        known: dict[str, tuple[int, Mapping | None]] = self._local.__dict__.setdefault("known", {})
+        if kind in known and known[kind][0] == version:
+            return known[kind][1]
+        there = known[kind][1] if kind in known else None
+        with self._database.read() as db:
+            row = db.execute("SELECT number FROM mappings WHERE kind = ? AND state = 'active'", (kind,)).fetchone()
+            if row is None:
+                found = None
+            elif there is not None and there.number == row[0]:
+                found = there
+            else:
+                found = Mapping(*db.execute("SELECT * FROM mappings WHERE kind = ? AND number = ?", (kind, row[0])).fetchone())
+        known[kind] = (version, found)
+        return found
+
+    def list(self, kind: str) -> list[Mapping]:
+        """All versions, the newest first."""
+        with self._database.read() as db:
+            return [Mapping(*row) for row in db.execute("SELECT * FROM mappings WHERE kind = ? ORDER BY number DESC", (kind,))]
+
+    def apply(self, kind: str, number: int, step: CourseStep | None = None) -> str:
+        """Version, catalogue and change in one write; '' or why nothing was done."""
+        with self._database.write() as db:
+            row = db.execute("SELECT state, base FROM mappings WHERE kind = ? AND number = ?", (kind, number)).fetchone()
+            active = db.execute("SELECT number FROM mappings WHERE kind = ? AND state = 'active'", (kind,)).fetchone()
+            now = active[0] if active else 0
+            if row is None:
+                return f"there is no version {number}"
+            if row[0] != "proposed":
+                return f"version {number} is {row[0]} already"
+            if row[1] != now:
+                return f"version {number} was proposed on top of {row[1]}, and {now} is active since: propose it again"
+            if step and (why := _move(db, step)):
+                return why
+            change = directory.changed(db, "mapping", f"{kind}:{number}")
+            db.execute("UPDATE mappings SET state = 'retired' WHERE kind = ? AND number = ?", (kind, now))
+            db.execute("UPDATE mappings SET state = 'active', applied = ?, change = ? WHERE kind = ? AND number = ?",
+                       (time.time_ns() // 1000, change, kind, number))
+        return ""
+
+    def put_readings(self, number: int, readings: Sequence[tuple[int, bytes]]) -> bool:
+        """Replace the readings of these statements (seq, reading), if this version of the verb map is still active."""
+        with self._database.write() as db:
+            active = db.execute("SELECT number FROM mappings WHERE kind = 'verbs' AND state = 'active'").fetchone()
+            if (active[0] if active else 0) != number:
+                return False
+            db.executemany("UPDATE statements SET reading = ? WHERE seq = ?", [(reading, seq) for seq, reading in readings])
+        return True
+
+
+def _move(db: sqlite3.Connection, step: CourseStep) -> str:
+    touched = {*(course.id for course in step.put), *step.removed}
+    expected = {course.id: course for course in step.before}
+    for course_id in sorted(touched):
+        if directory.stored_course(db, course_id) != expected.get(course_id):
+            return f"course {course_id} was changed since this version was proposed: propose it again"
+    db.execute("SAVEPOINT step")
+    for course_id in sorted(touched):
+        directory.remove_course(db, course_id)
+    why = next(filter(None, (directory.add_course(db, course) for course in step.put)), "")
+    if why:
+        db.execute("ROLLBACK TO step")
+    db.execute("RELEASE step")
+    return why
