@@ -26,6 +26,8 @@ EARLIEST_US = -62_135_596_800 * 1_000_000  # 0001-01-01: an offset may name an i
 LEARNER_IN_EXTENSION = frozenset({"http://vocab.xapi.fr/verbs/reset"})
 # Verbs that take back a credential, never a completion (rule 20).
 CREDENTIAL_REVOKES = frozenset({"https://w3id.org/xapi/tla/verbs/forfeited", "http://id.tincanapi.com/verb/expired"})
+# Rows (provider, activity type) whose `completed` counts only with completion=true in the result (rule 11).
+COUNTS_WITH_COMPLETION = frozenset({("moodle", "https://xapi.edlm/profiles/edlm-lms/concepts/activity-types/scorm-content-object")})
 
 # Canonical verbs that never say that anything is done, and the rule that keeps them out.
 SILENT: Mapping[str, tuple[str, str]] = {
@@ -238,12 +240,19 @@ class _Said:
             (self._failed_says_nothing(), "13a", "this provider says failed at every grade below passing: recorded, no verdict"),
             (reading.kind == "opt_in" and reading.verb != "attempted" and not opted, "8", "this verb counts only after it is switched on"),
             (reading.kind == "no" and reading.verb == "satisfied", "6", "a block is satisfied, not the course"),
-            (reading.kind == "no" and reading.verb == "completed", "11", "from this sender the verb does not mean that it is complete"),
-            (reading.kind == "no" and reading.verb not in ("scored", "attempted", "failed"), "1", "this verb does not complete anything"),
+            (reading.kind == "no" and reading.verb == "completed" and not self._says_so_itself(), "11",
+             "from this sender the verb does not mean that it is complete"),
+            (reading.kind == "no" and reading.verb not in ("scored", "attempted", "failed", "completed"), "1",
+             "this verb does not complete anything"),
         ):  # fmt: skip
             if holds:
                 return Judgement(rule=rule, why=_sentence(why, rule))
         return None
+
+    def _says_so_itself(self) -> bool:
+        """Whether it is one of the statements that count once their result says completion=true (rule 11)."""
+        via = self.reading.via
+        return bool(via and (via.provider, via.activity_type) in COUNTS_WITH_COMPLETION and self.result.get("completion") is True)
 
     def _failed_says_nothing(self) -> bool:
         return self.reading.verb == "failed" and not self.rules.failed_is_outcome and not self.rules.withdraw_on_failed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.fold import fold, standings
 from lrs.completions.judge import judge
-from lrs.completions.model import Course, Evidence, Person
+from lrs.completions.model import CREDENTIAL, Course, Evidence, Person
 from lrs.completions.outcome import RANK
 from lrs.completions.rebind import rebind
 from lrs.completions.state import CourseState, from_json, to_json
@@ -26,8 +26,11 @@ COURSES = [
     Course("c", single_au="a"),
     Course("c", attempts="per_registration"),
     Course("c", repeat_after_days=3),
+    Catalogue().course("credential:c"),
 ]
-STATUSES = ["completed", "passed", "failed", "completed_failed", "waived", "scored", "satisfied", "registration_passed", "withdrawn"]
+STATUSES = ["completed", "passed", "failed", "completed_failed", "waived", "scored", "satisfied", "registration_passed", "withdrawn",
+            "attended"]  # fmt: skip
+OPENING, TAKING = ("learning.completed", "credential.awarded"), ("learning.revoked", "credential.revoked")
 ANN = Person("1", "ann@acme.example")
 
 
@@ -80,7 +83,10 @@ def test_the_same_evidence_again_changes_nothing_and_sends_nothing(items, course
     assert fold(state, items, course=course, subject="person:1", now_us=NOON).state == state
 
 
-@given(once_each(90, ["completed", "passed", "failed", "completed_failed", "scored", "satisfied"]), st.randoms(use_true_random=False))
+@given(
+    once_each(90, ["completed", "passed", "failed", "completed_failed", "scored", "satisfied", "attended"]),
+    st.randoms(use_true_random=False),
+)
 def test_within_one_window_the_order_of_arrival_does_not_matter(items, random):
     shuffled = list(items)
     random.shuffle(shuffled)
@@ -112,7 +118,7 @@ def test_revisions_of_an_achievement_rise_by_one_and_its_key_never_changes(items
         assert [p.revision for p in own] == list(range(1, len(own) + 1))
         assert window.revision == len(own)
         for before, after in pairwise(own):
-            assert (after.event == "learning.completed") == (before.event == "learning.revoked")
+            assert (after.event in OPENING) == (before.event in TAKING)
     assert [w.n for w in state.windows] == list(range(1, len(state.windows) + 1))
     assert all(p.payload["result"]["status"] in RANK for p in events)
 
@@ -133,7 +139,8 @@ def test_rebinding_to_a_person_without_records_keeps_ids_and_sends_each_achievem
     state, held = folded(items, course, subject="ifi:mbox:x@y.example")
     moved = rebind(state, None, from_subject="ifi:mbox:x@y.example", to_subject="person:1", course=course, person=ANN, now_us=NOON)
     alive = [s for s in standings(state, course) if s.outcome]
-    assert [(p.id, p.event, p.revision) for p in moved.publications] == [(s.window.id, "learning.completed", 1) for s in alive]
+    opening = OPENING[course.id.startswith(CREDENTIAL)]
+    assert [(p.id, p.event, p.revision) for p in moved.publications] == [(s.window.id, opening, 1) for s in alive]
     assert {p.id for p in moved.publications} <= {p.id for p in held} <= set(moved.cancelled)
 
 

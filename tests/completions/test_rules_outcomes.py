@@ -78,6 +78,17 @@ def test_rule_10_progressed_to_the_end_is_no_completion():
     assert flow.names() == []
 
 
+@pytest.mark.parametrize("kind", ["course", "lesson", ""])
+def test_rule_10_progressed_never_completes_whatever_its_object_is_to_a_course(kind):
+    on = ProviderRules("acme", opt_in=frozenset({"progressed"}))
+    flow = Flow(Course(COURSE, single_au="https://x.example/au"), rules=(on,))
+    for activity in (COURSE, "https://x.example/au", "https://uncatalogued.example/c"):
+        judgement = flow.send(statement("progressed", activity, kind, result={"completion": True, "success": True}))
+        assert judgement.rule == "10"
+    assert flow.names() == []
+    assert flow.on_record() == []
+
+
 def test_rule_10_the_scaled_of_progressed_changes_no_score():
     flow = Flow(FIRE)
     flow.send(statement("passed", result={"score": {"scaled": 0.9}}))
@@ -93,6 +104,28 @@ def test_rule_11_moodles_scorm_completed_waits_for_the_course():
     assert flow.names() == []
     flow.send(statement("completed", "https://moodle.example/course/view.php?id=2", CMI5_COURSE), "moodle")
     assert flow.names() == ["learning.completed"]
+
+
+SCO = "https://xapi.edlm/profiles/edlm-lms/concepts/activity-types/scorm-content-object"
+
+
+@pytest.mark.parametrize(
+    ("result", "events"),
+    [({}, []), ({"completion": False}, []), ({"success": True}, []), ({"score": {"scaled": 1}}, []),
+     ({"completion": True}, [("learning.completed", "completed")]),
+     ({"completion": True, "success": True}, [("learning.completed", "passed")])],
+)  # fmt: skip
+def test_rule_11_a_moodle_sco_counts_for_what_it_is_mapped_to_only_with_completion_true(result, events):
+    flow = Flow(Course(COURSE, single_au="https://moodle.example/mod/scorm/view.php?id=3"))
+    judgement = flow.send(statement("completed", "https://moodle.example/mod/scorm/view.php?id=3", SCO, result=result), "moodle")
+    assert flow.statuses() == events
+    assert judgement.rule == ("8" if events else "11")
+
+
+def test_rule_11_another_verb_that_does_not_mean_complete_stays_so_with_completion_true():
+    flow = Flow(FIRE)
+    flow.send(statement("https://w3id.org/xapi/dod-isd/verbs/completed-assignment", COURSE, result={"completion": True}))
+    assert flow.names() == []
 
 
 @pytest.mark.parametrize(
