@@ -13,6 +13,7 @@ import orjson
 from lrs.cli.opened import opened
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.judge import judge
+from lrs.completions.rules_page import markdown
 from lrs.config import Settings
 from verbs.read import from_json, read
 from verbs.tables import load
@@ -26,6 +27,8 @@ OUTCOME = "learning.completed, or learning.updated if it is better,"
 # What evidence of a status that is no outcome does instead.
 EVIDENCE = {
     "withdrawn": "learning.revoked, where nothing else supports the completion,",
+    "attended": "nothing; the presence is on record",
+    "awarded": "credential.awarded, or nothing if it is awarded already,",
     "scored": "nothing by itself; it updates the score on record",
 }
 
@@ -73,6 +76,12 @@ def unmapped(settings: Settings, as_json: bool) -> None:
         click.echo(json.dumps(row) if as_json else f"{count:>7}  {provider:<20} {iri}{hint}")
     if not counts and not as_json:
         click.echo("every verb that arrived has a row")
+
+
+@command.command()
+def rules() -> None:
+    """Print the completion rules, with their examples, as Markdown."""
+    click.echo(markdown(), nl=False)
 
 
 @command.command()
