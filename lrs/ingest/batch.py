@@ -5,13 +5,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from lrs.errors import Finding, Invalid
-from lrs.ingest import maps
+from lrs.ingest import attached, maps, signed
 from lrs.ingest.prepare import Provider, new_id, prepared
+from lrs.statements.checks.formats import is_sha2, is_uuid
 from lrs.statements.equality import same
+from lrs.statements.multipart import Part
 from lrs.statements.parse import Received, parse
 from lrs.statements.record import Added
 from lrs.statements.terms import terms_of
 from lrs.statements.validate import batch_findings
+from lrs.store.protocols.attachments import Attachments
 from lrs.store.protocols.mappings import Mappings
 from lrs.store.protocols.statements import Statements
 
@@ -21,6 +24,8 @@ class _Store(Protocol):
     def statements(self) -> Statements: ...
     @property
     def mappings(self) -> Mappings: ...
+    @property
+    def attachments(self) -> Attachments: ...
 
 
 class _Settings(Protocol):
@@ -48,27 +53,37 @@ class BatchRefused(Invalid):
 
 
 def accept(
-    services: Ingesting, body: bytes, provider: Provider, *, statement_id: str | None = None, version: str = "1.0.3"
+    services: Ingesting, body: bytes, provider: Provider, *, statement_id: str | None = None, version: str = "1.0.3",
+    parts: Sequence[Part] = (),
 ) -> list[Added]:
     """Store the statement or the array of statements in `body`, durable on return, in order.
 
     `statement_id`: the id of a PUT, whose body must be that one statement. `version`: the rules to hold it to.
-    Raises `Invalid` (`BatchRefused`: every bad statement by index), `TooLarge`, `Conflict`, `Forbidden` (a void of
-    another provider's statement), `StoreUnavailable`; whatever is raised, nothing was stored.
+    `parts`: the data of attachments. Raises `Invalid` (`BatchRefused`: every bad statement by index), `TooLarge`,
+    `Conflict`, `Forbidden` (a void of another provider's statement), `StoreUnavailable`; whatever is raised, no statement
+    was stored.
     """
     received = parse(body, services.settings.limits, version)
     if statement_id is not None:
         received = [_put(body, received, statement_id)]
-    return store(services, received, provider, version=version)
+    return store(services, received, provider, version=version, parts=parts)
 
 
 def store(
-    services: Ingesting, received: Sequence[Received], provider: Provider, *, version: str = "1.0.3"
+    services: Ingesting, received: Sequence[Received], provider: Provider, *, version: str = "1.0.3", parts: Sequence[Part] = ()
 ) -> list[Added]:
     """Store statements that are parsed already; promises and errors of `accept`."""
-    broken, bad = batch_findings(received, version)
+    data = attached.by_hash(parts)
+    broken, bad = batch_findings(received, version, {*data, *_resent(services, received)})
+    if not broken and data:
+        attached.check_used(data, (item.value for item in received))
+        broken = [finding for index, item in enumerate(received) for finding in signed.findings(index, item, data)]
+        bad = len({finding.index for finding in broken})
     if broken:
         raise BatchRefused(broken, bad=bad, valid=len(received) - bad)
+    # before the statements: a statement whose data is not here must never be seen
+    for sha2, content in data.items():
+        services.store.attachments.put(sha2, content)
     ids = [_identity(item.value) for item in received]
     terms = terms_of(services.store.statements.term_key)
     verb_map = maps.current(services.store)
@@ -76,6 +91,17 @@ def store(
     added = services.store.statements.add(batch, same)
     services.wake()
     return added
+
+
+def _resent(services: Ingesting, received: Sequence[Received]) -> set[str]:
+    """The hashes whose data need not come again: of a statement that is stored already and is sent once more."""
+    found: set[str] = set()
+    for item in received:
+        if b'"attachments"' in item.raw and isinstance(name := item.value.get("id"), str) and is_uuid(name):
+            hashes = {str(one.get("sha2", "")).lower() for one in attached.attachments_of(item.value)}
+            if hashes and services.store.statements.get(name.lower()) is not None:
+                found |= {sha2 for sha2 in hashes if is_sha2(sha2) and services.store.attachments.has(sha2)}
+    return found
 
 
 def _identity(value: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ def same(stored: bytes, received: bytes) -> bool:
     decimal value; mail domains and UUIDs have no case.
     """
     ours, theirs = _parsed(stored), _parsed(received)
-    if "timestamp" not in theirs and ours.get("timestamp") == ours.get("stored"):
+    if "timestamp" not in theirs and "stored" in ours and ours.get("timestamp") == ours["stored"]:
         del ours["timestamp"]
     return _statement(ours) == _statement(theirs)
 

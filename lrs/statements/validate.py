@@ -1,7 +1,7 @@
 """Holds a statement to every rule of its version of xAPI and returns what it breaks."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -27,21 +27,22 @@ class Parsed(Protocol):
     def value(self) -> dict[str, Any]: ...
 
 
-def findings(value: Any, version: str = "1.0.3", raw: bytes | None = None) -> list[Finding]:
+def findings(value: Any, version: str = "1.0.3", raw: bytes | None = None, data: Container[str] = ()) -> list[Finding]:
     """Every rule that the statement breaks, in the order of its text (the first 1 000); none: it is valid.
 
     `value` is the parsed JSON, of whatever type. `raw` is its text: with it scores are compared digit by digit,
-    without it as floats. `version` is the request's; raises ValueError for one whose rules we do not have.
+    without it as floats. `data` holds the hashes of the attachments that came with it. `version` is the request's;
+    raises ValueError for one whose rules we do not have.
     """
     check = _VERSIONS.get(version.rpartition(".")[0] if version.count(".") > 1 else version)
     if check is None:
         raise ValueError(f"no rules for version {version}")
-    report = Report(raw)
+    report = Report(raw, data)
     check(value, None, report)
     return report.findings
 
 
-def batch_findings(received: Sequence[Parsed], version: str = "1.0.3") -> tuple[list[Finding], int]:
+def batch_findings(received: Sequence[Parsed], version: str = "1.0.3", data: Container[str] = ()) -> tuple[list[Finding], int]:
     """The findings of the first 100 bad statements, each with its index, and how many statements are bad.
 
     An id that stands twice in the batch is a finding at its second place (xAPI 1.0.3 Communication 2.1.2).
@@ -50,7 +51,7 @@ def batch_findings(received: Sequence[Parsed], version: str = "1.0.3") -> tuple[
     bad = 0
     first: dict[str, int] = {}
     for index, item in enumerate(received):
-        broken = findings(item.value, version, item.raw)
+        broken = findings(item.value, version, item.raw, data)
         name = item.value.get("id") if isinstance(item.value, dict) else None
         if isinstance(name, str) and first.setdefault(name.lower(), index) != index:
             report = Report()

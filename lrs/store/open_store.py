@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from lrs.store.sqlite.attachments import FileAttachments
 from lrs.store.sqlite.audit import SqliteAudit
 from lrs.store.sqlite.connections import SqliteConnections
 from lrs.store.sqlite.credentials import SqliteCredentials
@@ -26,6 +27,7 @@ class Store:
     connections: SqliteConnections
     audit: SqliteAudit
     documents: SqliteDocuments
+    attachments: FileAttachments
     mappings: SqliteMappings
     work: SqliteWork
     rejections: SqliteRejections
@@ -61,6 +63,7 @@ def open_store(place: str | Path) -> Store:
         connections=SqliteConnections(statements),
         audit=SqliteAudit(statements),
         documents=SqliteDocuments(statements),
+        attachments=FileAttachments(folder / "attachments"),
         mappings=SqliteMappings(statements),
         work=SqliteWork(work),
         rejections=SqliteRejections(rejections),

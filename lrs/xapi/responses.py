@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -10,6 +11,7 @@ from flask import Response, request
 
 from lrs.errors import StoreUnavailable
 from lrs.http import services_of_request
+from lrs.statements import multipart
 from lrs.statements.instants import printed
 from lrs.xapi.params import ANSWERED
 
@@ -27,19 +29,28 @@ def with_version(response: Response) -> Response:
     return response
 
 
-def statements(content: bytes, *, consistent_through: int, attachments: bool, stored: int | None = None) -> Response:
+def statements(
+    content: bytes, *, consistent_through: int, data: Sequence[tuple[str, str, Iterator[bytes]]] | None = None, stored: int | None = None
+) -> Response:
     """A statement or a page. `consistent_through` and `stored` (of a single statement) are µs since 1970 UTC.
 
-    `attachments`: as multipart/mixed with the JSON as its first part (xAPI 1.0.3 Communication 1.5.2).
+    `data`: (hash, media type, bytes) of attachments; then the answer is multipart/mixed with the JSON as its first part
+    (xAPI 1.0.3 Communication 1.5.2), and is sent piece by piece.
     """
     headers = {CONSISTENT_THROUGH: printed(consistent_through)}
     if stored is not None:
         headers["Last-Modified"] = format_datetime(datetime.fromtimestamp(stored // 1_000_000, UTC), usegmt=True)
-    if not attachments:
+    if data is None:
         return Response(content, 200, headers, mimetype="application/json")
+    # 128 random bits: nothing that was stored before can hold it
     boundary = uuid.uuid4().hex
-    while boundary.encode() in content:
-        boundary = uuid.uuid4().hex
-    mark = boundary.encode("ascii")
-    text = b"--" + mark + b"\r\nContent-Type: application/json\r\n\r\n" + content + b"\r\n--" + mark + b"--\r\n"
-    return Response(text, 200, headers | {"Content-Type": f"multipart/mixed; boundary={boundary}"})
+    return Response(_parts(boundary, content, data), 200, headers | {"Content-Type": f"multipart/mixed; boundary={boundary}"})
+
+
+def _parts(boundary: str, content: bytes, data: Sequence[tuple[str, str, Iterator[bytes]]]) -> Iterator[bytes]:
+    yield multipart.opening(boundary, "application/json") + content + b"\r\n"
+    for sha2, kind, pieces in data:
+        yield multipart.opening(boundary, kind, sha2)
+        yield from pieces
+        yield b"\r\n"
+    yield f"--{boundary}--\r\n".encode()

@@ -2,17 +2,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, urlencode
 
+import orjson
 from flask import Response, request
 
 from lrs.auth.scopes import allowed
 from lrs.errors import Finding, Invalid
 from lrs.http import Refused, answer_json, body, provider, services_of_request
+from lrs.ingest.attached import attachments_of
 from lrs.ingest.batch import accept
-from lrs.statements import formats
+from lrs.statements import formats, multipart
 from lrs.statements.languages import preferred
+from lrs.statements.multipart import Part
 from lrs.statements.query import CURSOR, Asked, read
+from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.xapi.params import only, pairs, version
 from lrs.xapi.responses import statements
@@ -26,8 +31,8 @@ def post() -> Response:
     who = provider("statements/write")
     rules = version()
     only(())
-    _json_only()
-    added = accept(services_of_request(), body(), who, version=rules)
+    content, parts = _sent()
+    added = accept(services_of_request(), content, who, version=rules, parts=parts)
     return answer_json([item.id for item in added])
 
 
@@ -39,8 +44,8 @@ def put() -> Response:
     if statement_id is None or not _UUID.fullmatch(statement_id):
         why = "PUT needs the parameter statementId, a UUID"
         raise Invalid([Finding("?statementId", why, "query.statementId", "Communication 2.1.1", (statement_id or "")[:100])])
-    _json_only()
-    accept(services_of_request(), body(), who, statement_id=statement_id.lower(), version=rules)
+    content, parts = _sent()
+    accept(services_of_request(), content, who, statement_id=statement_id.lower(), version=rules, parts=parts)
     return Response(status=204)
 
 
@@ -64,7 +69,7 @@ def _single(asked: Asked, statement_id: str, mine: str | None) -> Response:
     if record is None or (mine is not None and record.credential_id != mine):
         raise Refused(404, f"there is no {'voided ' if asked.voided else ''}statement {statement_id} that you may read")
     text = formats.formatted(record.text, asked.format, _languages())
-    return statements(text, consistent_through=through, attachments=asked.attachments, stored=record.seq)
+    return statements(text, consistent_through=through, data=_data([record]) if asked.attachments else None, stored=record.seq)
 
 
 def _page(asked: Asked) -> Response:
@@ -72,7 +77,15 @@ def _page(asked: Asked) -> Response:
     languages = _languages()
     texts = (formats.formatted(record.text, asked.format, languages) for record in page.records)
     content = formats.page(texts, "" if page.more is None else _more(page.more))
-    return statements(content, consistent_through=page.consistent_through, attachments=asked.attachments)
+    return statements(content, consistent_through=page.consistent_through, data=_data(page.records) if asked.attachments else None)
+
+
+def _data(records: Iterable[Record]) -> list[tuple[str, str, Iterator[bytes]]]:
+    """Hash, media type and bytes of each attachment of these statements whose data is here; each hash once."""
+    store = services_of_request().store.attachments
+    found = {str(one["sha2"]).lower(): str(one["contentType"]) for record in records if b'"attachments"' in record.text
+             for one in attachments_of(orjson.loads(record.text))}
+    return [(sha2, kind, store.read(sha2)) for sha2, kind in found.items() if store.has(sha2)]
 
 
 def _more(position: int) -> str:
@@ -85,9 +98,12 @@ def _languages() -> tuple[str, ...]:
     return preferred(request.headers.get("Accept-Language"))
 
 
-def _json_only() -> None:
+def _sent() -> tuple[bytes, Sequence[Part]]:
+    """The text of the statements, and the parts with the data of their attachments (Communication 1.5)."""
     given = request.mimetype
     if given == "multipart/mixed":
-        raise Refused(415, "attachments in multipart/mixed are not taken yet; send application/json with a fileUrl")
+        found = multipart.parts(body(), request.headers["Content-Type"])
+        return multipart.check_first(found).content, found[1:]
     if given != "application/json":
-        raise Refused(400, f'Content-Type must be application/json, it is "{given[:60]}"', "content_type")
+        raise Refused(400, f'Content-Type must be application/json or multipart/mixed, it is "{given[:60]}"', "content_type")
+    return body(), ()

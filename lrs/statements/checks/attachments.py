@@ -11,7 +11,7 @@ SIGNATURE = "http://adlnet.gov/expapi/attachments/signature"
 
 
 def attachments(value: Any, where: Where, report: Report) -> None:
-    """The attachments of a statement sent as application/json: each needs a fileUrl (Communication 1.5.2)."""
+    """The attachments of a statement: each needs a fileUrl, or its data beside the statement (Communication 1.5.2)."""
     shapes.array(value, where, report, _attachment)
 
 
@@ -21,7 +21,7 @@ def _attachment(value: Any, where: Where, report: Report) -> None:
     for key in REQUIRED:
         if key not in value:
             report.add("attachment.required", where, value, missing=key)
-    if "fileUrl" not in value:
+    if "fileUrl" not in value and str(value.get("sha2", "")).lower() not in report.data:
         report.add("attachment.data", where, value)
     if value.get("usageType") == SIGNATURE and value.get("contentType") not in (None, "application/octet-stream"):
         report.add("attachment.signature", (where, "contentType"), value["contentType"])

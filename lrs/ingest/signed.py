@@ -1,0 +1,100 @@
+"""Signed statements (xAPI 1.0.3 Data 2.6): the signature is a JWS whose payload is the statement itself."""
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from lrs.errors import Finding
+from lrs.ingest.attached import attachments_of
+from lrs.statements.checks.attachments import SIGNATURE
+from lrs.statements.equality import same
+from lrs.statements.parse import Received
+
+SECTION = "2.6"
+ALGORITHMS: Mapping[str, type[hashes.HashAlgorithm]] = {"RS256": hashes.SHA256, "RS384": hashes.SHA384, "RS512": hashes.SHA512}
+
+
+class _Wrong(Exception):
+    """Why a signature does not hold."""
+
+
+def findings(index: int, received: Received, data: Mapping[str, bytes]) -> list[Finding]:
+    """What is wrong with the signatures of a statement whose data came with it; `data` by hash."""
+    found = []
+    for place, attachment in enumerate(attachments_of(received.value)):
+        content = data.get(str(attachment.get("sha2", "")).lower())
+        if attachment.get("usageType") != SIGNATURE or content is None:
+            continue
+        try:
+            _check(content, received.raw)
+        except _Wrong as why:
+            told = f"the signature does not hold: {why}"
+            found.append(Finding(f"/attachments/{place}", told, "attachment.signature", SECTION, "", index))
+    return found
+
+
+def _check(signature: bytes, statement: bytes) -> None:
+    pieces = signature.strip().split(b".")
+    if len(pieces) != 3:
+        raise _Wrong("it is no JWS in compact form (three pieces joined by dots)")
+    header, payload = _json(pieces[0], "its header"), _decoded(pieces[1], "its payload")
+    algorithm = ALGORITHMS.get(str(header.get("alg")))
+    if algorithm is None:
+        raise _Wrong(f"its algorithm is {str(header.get('alg'))[:20]}, it must be one of {', '.join(ALGORITHMS)}")
+    signed = _decoded(pieces[2], "its last piece")
+    try:
+        # unpaired surrogates, 1E400 and the like are no JSON that the statement could have been
+        matches = isinstance(json.loads(payload), dict) and same(payload, statement)
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        raise _Wrong("its payload is no statement in JSON") from None
+    if not matches:
+        raise _Wrong("its payload is another statement than the one it came with")
+    if "x5c" in header:
+        _verify(header["x5c"], algorithm(), pieces[0] + b"." + pieces[1], signed)
+
+
+def _verify(chain: Any, algorithm: hashes.HashAlgorithm, text: bytes, signed: bytes) -> None:
+    """RFC 7515 §4.1.6: the first certificate of x5c holds the key, each of the others certifies the one before it."""
+    if not isinstance(chain, list) or not chain:
+        raise _Wrong("x5c is no list of certificates")
+    try:
+        certificates = [x509.load_der_x509_certificate(base64.b64decode(one, validate=True)) for one in chain]
+        for one, issuer in pairwise(certificates):
+            one.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, binascii.Error):
+        raise _Wrong("x5c is no chain of certificates in base64") from None
+    except InvalidSignature:
+        raise _Wrong("a certificate in x5c is not certified by the one after it") from None
+    key = certificates[0].public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise _Wrong("the first certificate of x5c has no RSA key")
+    try:
+        key.verify(signed, text, padding.PKCS1v15(), algorithm)
+    except InvalidSignature:
+        raise _Wrong("it was not made with the key of the first certificate in x5c") from None
+
+
+def _decoded(piece: bytes, what: str) -> bytes:
+    try:
+        return base64.b64decode(piece + b"=" * (-len(piece) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise _Wrong(f"{what} is not base64url") from None
+
+
+def _json(piece: bytes, what: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_decoded(piece, what))
+    except (ValueError, RecursionError):
+        raise _Wrong(f"{what} is not JSON") from None
+    if not isinstance(value, dict):
+        raise _Wrong(f"{what} is no JSON object")
+    return value
