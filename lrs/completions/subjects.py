@@ -51,14 +51,9 @@ def person_subject(employee_id: str) -> str:
 
 
 def unknown_subject(identifiers: list[str] | tuple[str, ...]) -> str:
-    """The subject key of a learner the directory does not know: by the identifier that names it ('' for none)."""
+    """The subject key of a learner the directory does not know: by the identifier that names it ('' for none). One who
+    is named in several ways waits under several keys; they become one when the directory learns him (`rebind`)."""
     return f"ifi:{identifiers[0]}" if identifiers else ""
-
-
-def unknown_subjects(identifiers: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Every key under which a learner of these identifiers may be waiting: the one that new achievements get first.
-    An address is met under its hashes too; whoever has a state under a later key is the same learner, to be rebound."""
-    return tuple(unknown_subject([name]) for name in identifiers)
 
 
 def needs_person(subject: str) -> bool:

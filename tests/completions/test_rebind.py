@@ -1,6 +1,8 @@
 """What happens to achievements when the directory learns, or corrects, who somebody is."""
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from completion_flow import ANN, CMI5, COURSE, Flow, statement
 
@@ -79,6 +81,21 @@ def test_a_pass_and_a_verdict_under_two_identifiers_meet_in_the_person():
 )
 def test_every_kind_of_identifier_has_one_normal_form(actor, names):
     assert identifier(actor) == names
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_learner_who_waits_under_several_identifiers_is_sent_once_when_the_directory_learns_him(order):
+    address = "new@acme.example"
+    names = email_identifiers(address)
+    actors = [address, *({"mbox_sha1sum": name.removeprefix("sha1:")} for name in names[1:]), ACCOUNT]
+    flow = Flow(FIRE)
+    for number in order:
+        flow.send(statement("completed", who=actors[number]))
+    assert {p.subject for p in flow.parked} == {f"ifi:{name}" for name in (*names, "account:https://moodle.example|4711")}
+    flow.learn(Person("9", address, identifiers=(*names, "account:https://moodle.example|4711")))
+    assert [(p.event, p.subject) for p in flow.events] == [("learning.completed", "person:9")]
+    assert flow.parked == []
+    assert len(flow.on_record(who=Person("9"))[0].outcome.statements) == 4
 
 
 def test_only_a_person_is_sent_for():
