@@ -1,0 +1,58 @@
+"""What the broker may be trusted with, and that nothing in the code asks it for more."""
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workers.broker import HARD_LIMIT, VISIBILITY, configuration
+from workers.consumers import CONSUMERS
+
+ROOT = Path(__file__).parents[2]
+CODE = [path for part in ("lrs", "workers", "analytics", "verbs", "tests") for path in (ROOT / part).rglob("*.py")]
+
+
+@pytest.mark.parametrize("never", [r"task_always_eager", r"\bcountdown\s*=", r"\beta\s*=", r"\.apply_async\([^)]*(eta|countdown)"])
+def test_no_task_runs_in_its_caller_and_no_message_waits_for_its_time(never):
+    found = [str(path) for path in CODE if path != Path(__file__) and re.search(never, path.read_text())]
+    assert found == []
+
+
+def test_a_message_is_acknowledged_late_taken_singly_and_comes_back_only_after_the_hard_limit():
+    conf = configuration("redis://localhost/0")
+    assert (conf["task_acks_late"], conf["task_reject_on_worker_lost"], conf["worker_prefetch_multiplier"]) == (True, True, 1)
+    assert (conf["task_ignore_result"], conf["task_serializer"], conf["accept_content"]) == (True, "json", ["json"])
+    assert conf["broker_transport_options"]["visibility_timeout"] == VISIBILITY > conf["task_time_limit"] == HARD_LIMIT
+
+
+def test_no_slice_of_deliveries_takes_as_long_as_the_hard_limit():
+    from lrs.schema import SettingsInvalid
+    from workers.connectors.registry import new_secret, settings_for
+    from workers.consumers import DELIVER_SLICE
+    from workers.deliver import EXCHANGES, POOL
+
+    slowest, target = 30, {"url": "https://x.example/", "secret": new_secret()}
+    assert settings_for("webhook", {**target, "timeout": slowest})["timeout"] == slowest
+    with pytest.raises(SettingsInvalid, match="timeout"):
+        settings_for("webhook", {**target, "timeout": slowest + 1})
+    assert DELIVER_SLICE / POOL * EXCHANGES * slowest < HARD_LIMIT
+
+
+def test_the_beat_the_queues_and_the_tasks_are_those_of_the_one_table():
+    conf = configuration("redis://localhost/0")
+    assert set(conf["beat_schedule"]) == set(CONSUMERS)
+    assert {queue.name for queue in conf["task_queues"]} == {f"lrs.{name}" for name in CONSUMERS}
+    assert conf["worker_concurrency"] == sum(one.slots for one in CONSUMERS.values())
+    assert {one.rings for one in CONSUMERS.values()} <= {"", *CONSUMERS}
+
+
+@pytest.mark.parametrize(("broker", "told"), [("", "LRS_BROKER_URL"), ("ftp://x", "a broker's address")])
+def test_celery_without_a_usable_broker_says_so_in_a_sentence(tmp_path, broker, told):
+    done = subprocess.run([str(Path(sys.executable).with_name("celery")), "-A", "workers.app", "worker"], cwd=tmp_path, text=True,
+                          capture_output=True, timeout=60, check=False, env={"LRS_BROKER_URL": broker, "PATH": "/usr/bin:/bin"})
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
