@@ -1,11 +1,15 @@
 """Rule 20: badges and certificates are awarded and revoked, and complete nothing."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from completion_flow import ANN, COURSE, Flow, statement
 
-from lrs.completions.catalogue import ProviderRules
+from lrs.completions.catalogue import Catalogue, ProviderRules
+from lrs.completions.judge import judge
 from lrs.completions.model import Course, Person
+from verbs.read import read
 
 TLA = "https://w3id.org/xapi/tla/verbs/"
 BADGE = "https://moodle.example/badges/badge.php?id=7"
@@ -133,3 +137,13 @@ def test_rule_20_another_provider_cannot_award_for_an_owned_course():
     flow = Flow(Course(BADGE, provider="campus"), rules=ON)
     assert flow.send(statement(TLA + "achieved", BADGE), "moodle").hold == "untrusted"
     assert flow.names() == []
+
+
+def test_rule_20_a_verb_map_that_says_yes_needs_no_switch_and_no_credential_is_awarded_without_an_id():
+    value = statement(TLA + "achieved", BADGE)
+    switched_off, on = read(value), replace(read(value), kind="yes")
+    keys = [judge(value, one, seq=1, stored_us=1, provider="", catalogue=Catalogue(), now_us=1).evidence for one in (switched_off, on)]
+    assert [len(found) for found in keys] == [0, 1]
+    assert keys[1][0][0] == f"credential:{BADGE}"
+    nameless = {**value, "object": {}}
+    assert judge(nameless, on, seq=1, stored_us=1, provider="", catalogue=Catalogue(), now_us=1).evidence == ()
