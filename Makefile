@@ -1,5 +1,5 @@
 # Two targets matter to a newcomer: demo and test.
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench bench-peers conformance clean
 
 demo:
 	./bootstrap
@@ -17,6 +17,18 @@ lint:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+bench:
+	./bootstrap
+	.venv/bin/python -m bench $(ARGS)
+
+bench-peers:
+	./bootstrap
+	.venv/bin/python -m bench --peer "$(PEER)" "$(KEY)" "$(SECRET)" $(ARGS)
+
+conformance:
+	./bootstrap
+	.venv/bin/python -m campaign.conformance "$(SUITE)" $(ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info

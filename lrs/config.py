@@ -58,6 +58,9 @@ class Settings:
     broker_url: str = _setting(
         "", "broker", "", "Celery's broker, `redis://…` or `amqp://…`; unset, a worker of `lrs serve` does all work without one."
     )
+    xapi_default_version: str = _setting(
+        "1.0.3", "version", "", "The version named in answers to requests that name none (which are refused): 1.0.3 or 2.0.0."
+    )
     log_level: str = _setting("info", "level", "", "Least severe message that is logged: debug, info, warning or error.")
     log_json: bool = _setting(False, "switch", "", "Log one JSON object a line instead of text.")
     limits: Limits = field(default_factory=Limits)
@@ -158,9 +161,16 @@ def _level(value: Any) -> str:
     return level
 
 
+def _version(value: Any) -> str:
+    version = _text(value)
+    if version not in ("1.0.3", "2.0.0"):
+        raise ValueError("1.0.3 or 2.0.0")
+    return version
+
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "text": _text, "count": _count, "port": _port, "switch": _switch, "path": _path, "url": _url, "networks": _networks, "level": _level,
-    "broker": _broker,
+    "broker": _broker, "version": _version,
 }
 
 
@@ -243,7 +253,9 @@ def _value(row: Row, value: Any, where: str) -> Any:
         raise BadSetting(f"{where} is {shown!r}, but must be {fault} ({row.sentence.rstrip('.')})") from None
 
 
-_KINDS = {"count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word", "broker": "url"}
+_KINDS = {
+    "count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word", "version": "word", "broker": "url",
+}
 
 
 def _shown(value: Any) -> str:

@@ -87,7 +87,8 @@ def store(
     ids = [_identity(item.value) for item in received]
     terms = terms_of(services.store.statements.term_key)
     verb_map = maps.current(services.store)
-    batch = [prepared(item.raw, item.value, name, provider, terms, verb_map) for item, name in zip(received, ids, strict=True)]
+    batch = [prepared(item.raw, item.value, name, provider, terms, verb_map, version)
+             for item, name in zip(received, ids, strict=True)]
     added = services.store.statements.add(batch, same)
     services.wake()
     return added

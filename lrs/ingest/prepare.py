@@ -35,14 +35,15 @@ def new_id() -> str:
 
 def prepared(
     raw: bytes, value: Mapping[str, Any], statement_id: str, provider: Provider, terms: Terms, verb_map: VerbMap | None = None,
+    version: str = "1.0.3",
 ) -> Prepared:
     """The statement, ready to be stored, read with this map (the product's where none is given). `raw` must be valid and
-    `value` the same, parsed; `statement_id` lower case."""
+    `value` the same, parsed; `statement_id` lower case; `version` the request's."""
     read_with = verb_map or product_map()
     target = _target(value)
     return Prepared(
         id=statement_id,
-        parts=envelope.parts(raw, value, statement_id, provider.authority),
+        parts=envelope.parts(raw, value, statement_id, provider.authority, version),
         raw=raw,
         terms=terms.of_statement(value, authority=provider.authority, credential_id=provider.credential_id),
         reading=verbs.read.to_json(read_with.read(value, provider.provider)),

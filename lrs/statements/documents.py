@@ -44,11 +44,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """If-Match and If-None-Match as sent, None where absent. `demanded`: one of them must be there (a PUT of a profile)."""
+    """If-Match and If-None-Match as sent, None where absent. `demanded`: when one of them must be there: never, where a
+    document stands already (`existing`), or `always`."""
 
     if_match: str | None = None
     if_none_match: str | None = None
-    demanded: bool = False
+    demanded: str = ""
 
     def check(self, stored: Document | None) -> None:
         """Raises `PreconditionFailed`, `DocumentExists`, or `Invalid` where a demanded header is missing
@@ -61,6 +62,8 @@ class Conditions:
         if self.demanded and self.if_match is None and self.if_none_match is None:
             if stored is not None:
                 raise DocumentExists("a document is there already: GET it first, then PUT with If-Match: <its ETag>")
+            if self.demanded == "existing":
+                return
             why = "a PUT needs If-Match: <entity tag>, or If-None-Match: * for a new document"
             raise Invalid([Finding("", why, "document.condition", "Communication 3.1")])
 

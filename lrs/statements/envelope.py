@@ -11,20 +11,24 @@ from lrs.statements.instants import to_utc
 from lrs.statements.members import is_object, members, replaced
 
 OURS = frozenset({"id", "stored", "timestamp", "authority", "version"})
-DEFAULT_VERSION = "1.0.0"  # xAPI 1.0.3 Data 2.4.10: what a statement without a version is given
+DEFAULT_VERSION = {"1.0": "1.0.0", "2.0": "2.0.0"}
+"""Line of the request's version → what a statement without a version is given (xAPI 1.0.3 Data 2.4.10)."""
 
 
-def parts(raw: bytes, value: Mapping[str, Any], statement_id: str, authority: Mapping[str, Any]) -> tuple[bytes, ...]:
+def parts(
+    raw: bytes, value: Mapping[str, Any], statement_id: str, authority: Mapping[str, Any], version: str = "1.0.3"
+) -> tuple[bytes, ...]:
     """The pieces between which the store writes the printed `stored` time: two, or three without a timestamp.
 
-    `raw` is the validated text of the statement and `value` the same, parsed. `statement_id` is in lower case.
+    `raw` is the validated text of the statement and `value` the same, parsed. `statement_id` is in lower case, `version` is
+    the request's.
     A timestamp with an offset becomes UTC and keeps its digits. A single Activity in `contextActivities` becomes an
     array of one (xAPI 1.0.3 Data 2.4.6.2), also in a SubStatement.
     """
     encode = msgspec.json.encode
     head = b'{"id":' + encode(statement_id) + b',"stored":"'
-    version = value.get("version", DEFAULT_VERSION)
-    rest = [b',"authority":', encode(authority), b',"version":', encode(version)]
+    said = value.get("version", DEFAULT_VERSION[version[:3]])
+    rest = [b',"authority":', encode(authority), b',"version":', encode(said)]
     for key, body in members(raw).items():
         if key not in OURS:
             rest += (_named(key), _with_arrays(key, body, value[key]))

@@ -45,7 +45,7 @@ _ROWS = (
     # The statement
     ("statement.required", "2.2", "a statement needs \"{missing}\""),
     ("statement.void", "2.3.2", "a voiding statement's object must be a StatementRef with the id of the statement it voids"),
-    ("statement.version", "2.4.10", "version must be of the 1.0 line, e.g. \"1.0.0\"; it is \"{found}\""),
+    ("statement.version", "2.4.10", "version must be of the {line} line, e.g. \"{line}.0\"; it is \"{found}\""),
     ("authority.group", "2.4.9", "authority is an Agent, or an anonymous Group of exactly two Agents (OAuth)"),
     # Actors
     ("actor.no_identifier", "2.4.2.1", "an Agent needs one of mbox, mbox_sha1sum, openid or account"),
@@ -76,6 +76,9 @@ _ROWS = (
     ("context.activity_only", "2.4.6", "\"{key}\" is allowed only where the object is an Activity"),
     ("context.team", "2.4.6", "team must be a Group"),
     ("context.statement", "2.4.6", "must be a StatementRef: objectType \"StatementRef\" and id"),
+    ("context.around", "2.0 4.2.2.5", "a {kind} needs \"{missing}\""),
+    ("context.relevant_types", "2.0 4.2.2.5", "relevantTypes must not be empty. Leave it out, or name IRIs"),
+    ("context.group", "2.0 4.2.2.5", "group must be a Group: objectType \"Group\""),
     ("context.kind", "2.4.6.2", "contextActivities has parent, grouping, category and other; no \"{key}\""),
     # Attachments
     ("attachment.required", "2.4.11", "an attachment needs \"{missing}\""),

@@ -19,6 +19,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("agent", "registration"),
     ("verb", "activity"),
 )
+AROUND = (("contextAgents", "agent"), ("contextGroups", "group"))
+"""Where xAPI 2.0 names further Agents and Groups, and under which key (4.2.2.5)."""
 _AGENT_PAIRS = tuple((f"agent+{second}", second) for first, second in PAIRS if first == "agent")
 _OTHER_PAIRS = tuple((f"{first}+{second}", first, second) for first, second in PAIRS if first != "agent")
 CONTEXT_ACTIVITIES = ("parent", "grouping", "category", "other")
@@ -96,15 +98,18 @@ def _agents(statement: Mapping[str, Any]) -> list[str]:
 
 
 def _related_agents(statement: Mapping[str, Any], authority: Mapping[str, Any]) -> Iterable[str]:
-    """xAPI 1.0.3 Communication 2.1.3, `related_agents`: actor, object, authority, instructor, team, and those of
-    a SubStatement."""
+    """xAPI 1.0.3 Communication 2.1.3, `related_agents`: actor, object, authority, instructor, team, in 2.0 also
+    contextAgents and contextGroups, and those of a SubStatement."""
     found: list[str] = []
     for part in _parts(statement):
         found += _agents(part)
-        context = part.get("context")
+        context = part.get("context", {})
         for role in ("instructor", "team"):
-            if context and role in context:
+            if role in context:
                 found += identifiers(context[role])
+        for role, key in AROUND:
+            for entry in context.get(role, ()):
+                found += identifiers(entry[key])
     return dict.fromkeys(found + identifiers(authority))
 
 
@@ -112,10 +117,10 @@ def _related_activities(statement: Mapping[str, Any]) -> Iterable[str]:
     """xAPI 1.0.3 Communication 2.1.3, `related_activities`: object, context activities, and those of a SubStatement."""
     found: list[str] = []
     for part in _parts(statement):
-        target, context = part["object"], part.get("context")
+        target, context = part["object"], part.get("context", {})
         if target.get("objectType", "Activity") == "Activity":
             found.append(target["id"])
-        activities = context.get("contextActivities", {}) if context else {}
+        activities = context.get("contextActivities", {})
         for role in CONTEXT_ACTIVITIES if activities else ():
             listed = activities.get(role, ())
             found += [activity["id"] for activity in ((listed,) if isinstance(listed, dict) else listed)]

@@ -10,7 +10,7 @@ from lrs.statements.checks import shapes
 from lrs.statements.checks.activities import activity
 from lrs.statements.checks.actors import actor, agent, authority, group
 from lrs.statements.checks.attachments import attachments
-from lrs.statements.checks.context import activity_only, context, reference
+from lrs.statements.checks.context import activity_only, context, context_2, reference
 from lrs.statements.checks.report import Check, Report, Where
 from lrs.statements.checks.results import result
 
@@ -64,16 +64,6 @@ def batch_findings(received: Sequence[Parsed], version: str = "1.0.3", data: Con
     return listed, bad
 
 
-def _statement(value: Any, where: Where, report: Report) -> None:
-    if shapes.properties(value, where, report, _STATEMENT):
-        _whole(value, where, report)
-
-
-def _sub_statement(value: Any, where: Where, report: Report) -> None:
-    if shapes.properties(value, where, report, _SUB_STATEMENT):
-        _whole(value, where, report)
-
-
 def _whole(value: dict[str, Any], where: Where, report: Report) -> None:
     """What takes more than one property to see."""
     if not ("actor" in value and "verb" in value and "object" in value):
@@ -93,22 +83,6 @@ def _verb(value: Any, where: Where, report: Report) -> None:
         report.add("verb.id", where, value)
 
 
-def _object(value: Any, where: Where, report: Report) -> None:
-    kind = value.get("objectType", "Activity") if type(value) is dict else "Activity"
-    check = _OBJECTS.get(kind) if type(kind) is str else activity
-    if check is None:
-        report.add("object_type", (where, "objectType"), kind, allowed="\"Activity\"")
-    else:
-        check(value, where, report)
-
-
-def _sub_object(value: Any, where: Where, report: Report) -> None:
-    if type(value) is dict and value.get("objectType") == "SubStatement":
-        report.add("substatement.nested", where, value)
-    else:
-        _object(value, where, report)
-
-
 def _forbidden(key: str) -> Check:
     def check(value: Any, where: Where, report: Report) -> None:
         report.add("substatement.forbidden", where, value, key=key)
@@ -117,30 +91,60 @@ def _forbidden(key: str) -> Check:
 
 
 _VERB: shapes.Table = {"id": shapes.iri, "display": shapes.language_map}
-_OBJECTS: dict[str, Check] = {
-    "Activity": activity, "Agent": agent, "Group": group, "StatementRef": reference, "SubStatement": _sub_statement,
-}
 _OTHER_OBJECTS = ("Agent", "Group", "StatementRef", "SubStatement")
-_COMMON: dict[str, Check] = {
-    "actor": actor,
-    "verb": _verb,
-    "result": result,
-    "context": context,
-    "timestamp": shapes.timestamp,
-    "attachments": attachments,
-}
-_STATEMENT: shapes.Table = {
-    **_COMMON,
-    "object": _object,
-    "id": shapes.uuid,
-    "stored": shapes.timestamp,
-    "authority": authority,
-    "version": shapes.version,
-}
-_SUB_STATEMENT: shapes.Table = {
-    **_COMMON,
-    "object": _sub_object,
-    "objectType": shapes.exactly("SubStatement"),
-    **{key: _forbidden(key) for key in ("id", "stored", "version", "authority")},
-}
-_VERSIONS: dict[str, Check] = {"1.0": _statement}
+
+
+def _rules(line: str, around: Check) -> Check:
+    """The rules of a line of versions: they differ in the context and in what a statement's version may be."""
+    common: dict[str, Check] = {
+        "actor": actor,
+        "verb": _verb,
+        "result": result,
+        "context": around,
+        "timestamp": shapes.timestamp,
+        "attachments": attachments,
+    }
+
+    def target(value: Any, where: Where, report: Report) -> None:
+        kind = value.get("objectType", "Activity") if type(value) is dict else "Activity"
+        check = objects.get(kind) if type(kind) is str else activity
+        if check is None:
+            report.add("object_type", (where, "objectType"), kind, allowed="\"Activity\"")
+        else:
+            check(value, where, report)
+
+    def sub_target(value: Any, where: Where, report: Report) -> None:
+        if type(value) is dict and value.get("objectType") == "SubStatement":
+            report.add("substatement.nested", where, value)
+        else:
+            target(value, where, report)
+
+    def statement(value: Any, where: Where, report: Report) -> None:
+        if shapes.properties(value, where, report, whole):
+            _whole(value, where, report)
+
+    def sub_statement(value: Any, where: Where, report: Report) -> None:
+        if shapes.properties(value, where, report, part):
+            _whole(value, where, report)
+
+    objects: dict[str, Check] = {
+        "Activity": activity, "Agent": agent, "Group": group, "StatementRef": reference, "SubStatement": sub_statement,
+    }
+    whole: shapes.Table = {
+        **common,
+        "object": target,
+        "id": shapes.uuid,
+        "stored": shapes.timestamp,
+        "authority": authority,
+        "version": shapes.version(line),
+    }
+    part: shapes.Table = {
+        **common,
+        "object": sub_target,
+        "objectType": shapes.exactly("SubStatement"),
+        **{key: _forbidden(key) for key in ("id", "stored", "version", "authority")},
+    }
+    return statement
+
+
+_VERSIONS: dict[str, Check] = {"1.0": _rules("1.0", context), "2.0": _rules("2.0", context_2)}

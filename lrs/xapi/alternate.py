@@ -18,6 +18,11 @@ METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
 FORM = "application/x-www-form-urlencoded"
 
 
+def _is_2(environ: dict[str, Any]) -> bool:
+    """Whether the request speaks xAPI 2.0, which has no alternate syntax: it is then refused as what it looks like."""
+    return str(environ.get("HTTP_X_EXPERIENCE_API_VERSION", "")).strip().startswith("2")
+
+
 class Alternate:
     """Turns `POST …?method=<M>` with a form into the request that it stands for, before it is routed."""
 
@@ -30,8 +35,9 @@ class Alternate:
                 "QUERY_STRING", ""):
             asked = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
             method = dict(asked).get("method")
-            if method is not None:
-                environ = self._unfolded(environ, asked, method)
+            # a form names its version inside
+            if method is not None and not _is_2(unfolded := self._unfolded(environ, asked, method)):
+                environ = unfolded
         return self._app(environ, start_response)
 
     def _unfolded(self, environ: dict[str, Any], asked: list[tuple[str, str]], method: str) -> dict[str, Any]:

@@ -70,7 +70,9 @@ class Resource:
         if self.id not in given:
             raise self._missing(self.id)
         new = Document(body(), request.headers.get("Content-Type", "application/octet-stream"))
-        conditions = _conditions(demanded=self.conditional and decide is documents.put)
+        # xAPI 2.0 4.1.4 protects states too, where one would be overwritten
+        demanded = "always" if self.conditional else "existing" if version() == "2.0.0" else ""
+        conditions = _conditions(demanded if decide is documents.put else "")
         made = services_of_request().store.documents.change(self._key(given), decide(new, conditions))
         return Response(status=204, headers={"ETag": made.etag} if made else None)
 
@@ -104,7 +106,7 @@ RESOURCES = (
 )
 
 
-def _conditions(demanded: bool = False) -> Conditions:
+def _conditions(demanded: str = "") -> Conditions:
     return Conditions(request.headers.get("If-Match"), request.headers.get("If-None-Match"), demanded)
 
 

@@ -7,25 +7,37 @@ from collections.abc import Iterable
 from flask import request
 
 from lrs.errors import Finding, Invalid
-from lrs.http import Refused
+from lrs.http import Refused, services_of_request
 
-VERSIONS = ("1.0.0", "1.0.1", "1.0.2", "1.0.3")
-ANSWERED = "1.0.3"
-_ACCEPTED = re.compile(r"1\.0(\.\d+)?", re.ASCII)
-_HEADER = "X-Experience-API-Version"
+HEADER = "X-Experience-API-Version"
+VERSIONS = ("1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0")
+SPOKEN: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"1\.0(\.\d+)?", re.ASCII), "1.0.3"),
+    (re.compile(r"2\.0(\.\d+)?", re.ASCII), "2.0.0"),
+)
+"""What a request may name → the version whose rules hold for it and that is answered (xAPI 1.0.3 Communication 3.3,
+xAPI 2.0 4.1.8: all of a line is taken, and answered in its newest)."""
 
 
 def version() -> str:
-    """The version whose rules hold for this request (xAPI 1.0.3 Communication 3.3: all of 1.0.x, `1.0` is 1.0.0).
-
-    Raises `Refused` 400 when the header is missing or names another version.
-    """
-    given = request.headers.get(_HEADER)
+    """The version whose rules hold for this request. Raises `Refused` 400 when the header is missing or names another."""
+    given = request.headers.get(HEADER)
     if given is None:
-        raise Refused(400, f"the header {_HEADER} is missing; send {_HEADER}: {ANSWERED}", "version_missing")
-    if not _ACCEPTED.fullmatch(given.strip()):
-        raise Refused(400, f"{_HEADER}: {given[:40]} is not spoken here; accepted are {', '.join(VERSIONS)}", "version")
-    return ANSWERED
+        raise Refused(400, f"the header {HEADER} is missing; send {HEADER}: {answered()}", "version_missing")
+    found = spoken(given)
+    if found is None:
+        raise Refused(400, f"{HEADER}: {given[:40]} is not spoken here; accepted are {', '.join(VERSIONS)}", "version")
+    return found
+
+
+def spoken(given: str) -> str | None:
+    """The version that is spoken to who names this one; None where we do not speak it."""
+    return next((ours for pattern, ours in SPOKEN if pattern.fullmatch(given.strip())), None)
+
+
+def answered() -> str:
+    """The version that the answer to this request names; the setting's where the request names none that we speak."""
+    return spoken(request.headers.get(HEADER, "")) or services_of_request().settings.xapi_default_version
 
 
 def pairs() -> list[tuple[str, str]]:

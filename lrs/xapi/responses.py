@@ -13,16 +13,16 @@ from lrs.errors import StoreUnavailable
 from lrs.http import services_of_request
 from lrs.statements import multipart
 from lrs.statements.instants import printed
-from lrs.xapi.params import ANSWERED
+from lrs.xapi.params import HEADER, answered
 
 CONSISTENT_THROUGH = "X-Experience-API-Consistent-Through"
 
 
 def with_version(response: Response) -> Response:
-    """Every answer under /xapi names the version that we speak (xAPI 1.0.3 Communication 3.3), every answer to a reader
+    """Every answer under /xapi names the version that we speak (xAPI 1.0.3 Communication 3.3); every answer to a reader
     of statements, a refusal too, how far what he could see is complete (Communication 2.1.3)."""
     if request.path.startswith("/xapi/"):
-        response.headers["X-Experience-API-Version"] = ANSWERED
+        response.headers[HEADER] = answered()
     if request.path.rstrip("/") == "/xapi/statements" and request.method in ("GET", "HEAD") and CONSISTENT_THROUGH not in response.headers:
         with contextlib.suppress(StoreUnavailable):
             response.headers[CONSISTENT_THROUGH] = printed(services_of_request().store.statements.consistent_through())

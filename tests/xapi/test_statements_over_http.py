@@ -115,7 +115,7 @@ def test_every_version_of_1_0_is_spoken_and_answered_as_1_0_3(client: FlaskClien
     assert answer.headers["X-Experience-API-Version"] == "1.0.3"
 
 
-@pytest.mark.parametrize("version", ["0.95", "1.1.0", "2.0.0", "1.0.", "1", "x"])
+@pytest.mark.parametrize("version", ["0.95", "1.1.0", "2.1.0", "2", "3.0.0", "1.0.", "1", "x"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 def test_another_version_is_refused_with_those_that_are_spoken(client: FlaskClient, version: str, method: str) -> None:
     answer = client.open(PATH, method=method, headers={"X-Experience-API-Version": version})
@@ -134,7 +134,7 @@ def test_a_request_without_version_is_refused(client: FlaskClient) -> None:
 def test_about_is_open_to_everyone(client: FlaskClient, path: str) -> None:
     client.environ_base.clear()
     answer = client.get(path)
-    assert answer.json["version"] == ["1.0.0", "1.0.1", "1.0.2", "1.0.3"]
+    assert answer.json["version"] == ["1.0.0", "1.0.1", "1.0.2", "1.0.3", "2.0.0"]
 
 
 def test_head_answers_the_headers_of_get_without_a_body(client: FlaskClient) -> None:

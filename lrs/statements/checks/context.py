@@ -1,12 +1,12 @@
-"""Checks the context of a statement and references to statements (xAPI 1.0.3 Data 2.4.6, 2.4.4.3)."""
+"""Checks the context of a statement (xAPI 1.0.3 Data 2.4.6; 2.0 4.2.2.5) and references to statements (2.4.4.3)."""
 from __future__ import annotations
 
 from typing import Any
 
 from lrs.statements.checks import shapes
 from lrs.statements.checks.activities import activity
-from lrs.statements.checks.actors import actor, team
-from lrs.statements.checks.report import Report, Where
+from lrs.statements.checks.actors import actor, agent, group, team
+from lrs.statements.checks.report import Check, Report, Where
 
 KINDS = ("parent", "grouping", "category", "other")
 
@@ -14,6 +14,11 @@ KINDS = ("parent", "grouping", "category", "other")
 def context(value: Any, where: Where, report: Report) -> None:
     """A context, but for what depends on the statement's object (see `activity_only`)."""
     shapes.properties(value, where, report, _CONTEXT)
+
+
+def context_2(value: Any, where: Where, report: Report) -> None:
+    """A context of xAPI 2.0, which also names the Agents and Groups around a statement."""
+    shapes.properties(value, where, report, _CONTEXT_2)
 
 
 def activity_only(value: dict[str, Any], where: Where, report: Report) -> None:
@@ -56,6 +61,35 @@ def _context_activities(value: Any, where: Where, report: Report) -> None:
             report.add("context.kind", (where, key), item, key=key[:100])
 
 
+def _around(kind: str, who: str, check: Check) -> Check:
+    """The entries of contextAgents or contextGroups: an object of this kind with `who` and, perhaps, relevantTypes."""
+    table: shapes.Table = {"objectType": shapes.exactly(kind), who: check, "relevantTypes": _relevant_types}
+
+    def entry(value: Any, where: Where, report: Report) -> None:
+        if shapes.properties(value, where, report, table):
+            for key in ("objectType", who):
+                if key not in value:
+                    report.add("context.around", where, value, missing=key, kind=kind)
+
+    def entries(value: Any, where: Where, report: Report) -> None:
+        shapes.array(value, where, report, entry)
+
+    return entries
+
+
+def _relevant_types(value: Any, where: Where, report: Report) -> None:
+    if shapes.array(value, where, report, shapes.iri) and not value:
+        report.add("context.relevant_types", where, value)
+
+
+def _one_group(value: Any, where: Where, report: Report) -> None:
+    """A Group that says so: without objectType it would be an Agent."""
+    if type(value) is dict and value.get("objectType") != "Group":
+        report.add("context.group", where, value)
+    else:
+        group(value, where, report)
+
+
 _REFERENCE: shapes.Table = {"objectType": shapes.exactly("StatementRef"), "id": shapes.uuid}
 _CONTEXT: shapes.Table = {
     "registration": shapes.uuid,
@@ -67,4 +101,9 @@ _CONTEXT: shapes.Table = {
     "language": shapes.language,
     "statement": _statement,
     "extensions": shapes.extensions,
+}
+_CONTEXT_2: shapes.Table = {
+    **_CONTEXT,
+    "contextAgents": _around("contextAgent", "agent", agent),
+    "contextGroups": _around("contextGroup", "group", _one_group),
 }

@@ -18,7 +18,8 @@ _SHA1 = re.compile(r"[0-9A-Fa-f]{40}")
 _SHA2 = re.compile(r"(?:[0-9A-Fa-f]{56}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{96}|[0-9A-Fa-f]{128})")
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~\-]+"
 _MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}[ \t]*(?:;.*)?", re.ASCII)
-_VERSION = re.compile(r"1\.0(?:\.[0-9]+(?:-[0-9A-Za-z.\-]+)?)?")
+_VERSION = r"(?:\.[0-9]+(?:-[0-9A-Za-z.\-]+)?)?"
+_VERSIONS = {"1.0": re.compile(r"1\.0" + _VERSION), "2.0": re.compile(r"[12]\.0" + _VERSION)}
 _DURATION = re.compile(
     r"P(?=.)(?:\d+(?:[.,]\d+)?W"
     r"|(?:\d+(?:[.,]\d+(?=Y\Z))?Y)?(?:\d+(?:[.,]\d+(?=M\Z))?M)?(?:\d+(?:[.,]\d+(?=D\Z))?D)?"
@@ -103,9 +104,10 @@ def is_media_type(text: str) -> bool:
     return _MEDIA_TYPE.fullmatch(text) is not None
 
 
-def is_version(text: str) -> bool:
-    """True for a version of the 1.0 line (2.4.10); `1.0` stands for 1.0.0 (Communication 3.3)."""
-    return _VERSION.fullmatch(text) is not None
+def is_version(text: str, line: str = "1.0") -> bool:
+    """True for a version that a statement in a request of this line may name (2.4.10; in 2.0 also one of 1.0); `1.0` stands
+    for 1.0.0 (Communication 3.3)."""
+    return _VERSIONS[line].fullmatch(text) is not None
 
 
 def is_duration(text: str) -> bool:

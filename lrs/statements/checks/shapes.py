@@ -105,7 +105,18 @@ mbox = _formatted(formats.is_mbox, "actor.mbox", "a mailto IRI")
 sha1 = _formatted(formats.is_sha1, "actor.mbox_sha1sum", "a SHA-1 in hexadecimal digits")
 sha2 = _formatted(formats.is_sha2, "attachment.sha2", "a SHA-2 hash in hexadecimal digits")
 media_type = _formatted(formats.is_media_type, "attachment.content_type", "an Internet media type")
-version = _formatted(formats.is_version, "statement.version", "a string")
+
+
+def version(line: str) -> Check:
+    """A check for the version of a statement, which is of the request's line (2.4.10)."""
+
+    def check(value: Any, where: Where, report: Report) -> None:
+        if type(value) is not str:
+            wrong_type(value, where, report, "a string")
+        elif not formats.is_version(value, line):
+            report.add("statement.version", where, value, line=line)
+
+    return check
 
 
 def timestamp(value: Any, where: Where, report: Report) -> None:

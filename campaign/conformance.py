@@ -1,0 +1,94 @@
+"""Runs ADL's LRS conformance test suite (an installed checkout) against a fresh server, once for each version."""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+TOTALS = {"1.0.3": 1365, "2.0.0": 1442}
+"""Cases of the suite at commit 2ec25f2; its exit code says nothing, so what passed is held against these."""
+START_SECONDS = 60
+
+
+def main() -> int:
+    """Exit code 0 when every case of every version passed."""
+    parser = argparse.ArgumentParser(prog="python -m campaign.conformance", description=__doc__)
+    parser.add_argument("suite", type=Path, help="Checkout of adlnet/lrs-conformance-test-suite, after `npm install`.")
+    parser.add_argument("--version", choices=TOTALS, action="append", help="Only this version; may be repeated.")
+    parser.add_argument("--runs", type=int, default=1, help="Runs in a row, each on a fresh server.")
+    given = parser.parse_args()
+    if not (given.suite / "node_modules").is_dir():
+        print(f"{given.suite} is no installed checkout: clone the suite there and run npm install in it", file=sys.stderr)
+        return 2
+    good = True
+    for version in given.version or TOTALS:
+        for run in range(given.runs):
+            passed, failures = conform(given.suite.resolve(), version)
+            good &= passed == TOTALS[version]
+            print(f"xAPI {version}, run {run + 1}: {passed} of {TOTALS[version]} passed", flush=True)
+            for name in failures:
+                print(f"  failed: {name}")
+    return 0 if good else 1
+
+
+def conform(suite: Path, version: str) -> tuple[int, list[str]]:
+    """How many cases passed, and the names of those that did not."""
+    with tempfile.TemporaryDirectory() as folder:
+        data, port = Path(folder) / "data", _free_port()
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
+        server = subprocess.Popen([sys.executable, "-m", "lrs", "serve", "--data", str(data), "--port", str(port)],
+                                  env=environ | {"LRS_XAPI_DEFAULT_VERSION": version}, stdout=subprocess.DEVNULL)
+        try:
+            _wait(port)
+            credential = json.loads((data / "first-credential").read_text())
+            logs = suite / "logs"
+            before = set(logs.glob("*.log")) if logs.is_dir() else set()
+            out = subprocess.run(
+                ["node", "bin/console_runner.js", "-e", f"http://127.0.0.1:{port}/xapi", "-a", "-u", credential["key"],
+                 "-p", credential["secret"], "-x", version, "-z"], cwd=suite, capture_output=True, text=True, timeout=1200)
+            counts = re.findall(r'"passed":(\d+)', out.stdout)
+            return int(counts[-1]) if counts else 0, [n for log in set(logs.glob("*.log")) - before for n in _failed(log)]
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(30)
+
+
+def _failed(log: Path) -> list[str]:
+    def walk(node: dict[str, Any], above: str) -> list[str]:
+        name = node.get("title") or node.get("name") or ""
+        below = node.get("tests") or node.get("suites") or []
+        if not below:
+            return [f"{above[:100]} > {name}"] if node.get("status") == "failed" else []
+        return [found for one in below for found in walk(one, name)]
+
+    return walk(json.loads(log.read_text()).get("log") or {}, "")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _wait(port: int) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server did not start")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Which version a request speaks, and in which it is answered: the table, walked."""
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from lrs.services import Services
+
+PATH, HEADER = "/xapi/statements", "X-Experience-API-Version"
+AROUND = {"actor": {"mbox": "mailto:ann@example.com"}, "verb": {"id": "http://x.example/did"}, "object": {"id": "http://x.example/a"},
+          "context": {"contextAgents": [{"objectType": "contextAgent", "agent": {"mbox": "mailto:guide@example.com"}}]}}
+
+
+@pytest.mark.parametrize(("asked", "answered"), [
+    ("1.0", "1.0.3"), ("1.0.0", "1.0.3"), ("1.0.3", "1.0.3"), ("1.0.17", "1.0.3"), ("2.0", "2.0.0"), ("2.0.0", "2.0.0"), ("2.0.4", "2.0.0"),
+])
+def test_a_line_is_answered_in_its_newest_version(client: FlaskClient, asked: str, answered: str) -> None:
+    for path in (PATH, "/xapi/about", "/xapi/nowhere"):
+        assert client.get(path, headers={HEADER: asked}).headers[HEADER] == answered
+
+
+@pytest.mark.parametrize("default", ["1.0.3", "2.0.0"])
+def test_who_names_no_version_is_refused_in_the_default_one(client_of: Any, services: Services, default: str) -> None:
+    client = client_of("all", settings=dataclasses.replace(services.settings, xapi_default_version=default))
+    del client.environ_base["HTTP_X_EXPERIENCE_API_VERSION"]
+    answer = client.get(PATH)
+    assert (answer.status_code, answer.headers[HEADER]) == (400, default)
+    assert default in answer.json["message"]
+
+
+def test_statements_are_held_to_the_rules_of_their_request(client: FlaskClient) -> None:
+    assert client.post(PATH, json=AROUND, headers={HEADER: "1.0.3"}).status_code == 400
+    stored = client.post(PATH, json=AROUND, headers={HEADER: "2.0.0"})
+    assert stored.status_code == 200
+    found = client.get(PATH, query_string={"agent": json.dumps({"mbox": "mailto:guide@example.com"}), "related_agents": "true"})
+    assert [one["version"] for one in found.json["statements"]] == ["2.0.0"]
+
+
+def test_2_has_no_alternate_request_syntax(client: FlaskClient) -> None:
+    form = {"statementId": "7c1e5c0e-2f3a-4b1c-9d7e-0a1b2c3d4e5f"}
+    assert client.post(f"{PATH}?method=GET", data=form, headers={HEADER: "2.0.0"}).status_code == 400
+    assert client.post(f"{PATH}?method=GET", data=form, headers={HEADER: "1.0.3"}).status_code == 404
+    inside = client.post(f"{PATH}?method=GET", data={**form, HEADER: "2.0.0"}, headers={HEADER: ""})
+    assert inside.status_code == 400
+
+
+def test_2_protects_a_state_from_who_did_not_look(client: FlaskClient) -> None:
+    at = {"activityId": "http://x.example/a", "agent": json.dumps({"mbox": "mailto:ann@example.com"}), "stateId": "s"}
+    put = {"query_string": at, "data": b"{}"}
+    assert client.put("/xapi/activities/state", **put, headers={HEADER: "2.0.0"}).status_code == 204
+    assert client.put("/xapi/activities/state", **put, headers={HEADER: "2.0.0"}).status_code == 409
+    assert client.put("/xapi/activities/state", **put, headers={HEADER: "1.0.3"}).status_code == 204
