@@ -4,7 +4,7 @@ from __future__ import annotations
 from flask import Flask, Response
 from flask_smorest import Api
 
-from lrs.admin import docs, exports
+from lrs.admin import courses, docs, exports, verbs
 
 
 def register(app: Flask) -> None:
@@ -13,5 +13,6 @@ def register(app: Flask) -> None:
                       OPENAPI_JSON_PATH="openapi.json")
     api = Api()
     api.init_app(app)
-    api.register_blueprint(exports.blueprint)
+    for part in (courses, exports, verbs):
+        api.register_blueprint(part.blueprint)
     app.add_url_rule("/api/v1/docs", view_func=lambda: Response(docs.page(api.spec.to_dict()), mimetype="text/html"), endpoint="api_docs")
