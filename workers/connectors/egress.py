@@ -12,6 +12,11 @@ import httpcore
 
 Resolve = Callable[[str, int], list[str]]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NEVER = tuple(ipaddress.ip_network(network) for network in (
+    # what Python's tables (they differ from version to version) do not call private: IETF protocol assignments, the
+    # 6to4 relays, NAT64 inside a site (RFC 8215), site-local addresses of old
+    "192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "fec0::/10",
+))
 
 
 class EgressRefused(Exception):
@@ -29,6 +34,8 @@ def public(address: str) -> bool:
     reserved one, none that wraps an IPv4 address in IPv6 (mapped), and no tunnel or NAT64 form of a private one."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
+        return False
+    if any(ip in network for network in _NEVER):
         return False
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
