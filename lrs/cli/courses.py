@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from lrs.cli.maps import add_versions, in_words, progress, proposed, text_of, who
+from lrs.cli.maps import add_versions, in_words, progress, proposed, store_of, text_of, who
 from lrs.cli.opened import opened
 from lrs.config import Settings
 from lrs.management import courses, maps
@@ -47,6 +47,8 @@ def import_(settings: Settings, file: BinaryIO, note: str, as_json: bool) -> Non
         click.echo(dumps(result))
     else:
         click.echo(f"{taken} courses imported, {len(refused)} rows refused")
+        for was, became in given.renamed:
+            click.echo(f"  {was} is no IRI: listed as {became}", err=True)
         for one in refused:
             click.echo(f"  line {one.line}: {one.why}", err=True)
         if told and (told.events or told.parked or told.kept):
@@ -73,7 +75,7 @@ def propose(settings: Settings, file: BinaryIO | None, remove: tuple[str, ...], 
     given = _read(file, settings) if file else courses.Read()
     more = courses.read_json({"removed": list(remove)}, settings.public_url)
     given = courses.Read(given.courses, [*given.removed, *more.removed], [*given.refused, *more.refused])
-    with opened(settings) as store:
+    with store_of(settings) as store:
         proposed(courses.propose_read(store, given, who=who(), note=note), as_json)
 
 

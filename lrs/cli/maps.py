@@ -14,7 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lrs.cli.opened import opened
 from lrs.config import Settings
+from lrs.errors import Invalid
 from lrs.management import maps
+from lrs.store.open_store import Store
 from lrs.store.protocols.mappings import Mapping
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
@@ -37,6 +39,19 @@ def text_of(data: bytes) -> str:
 
 
 @contextmanager
+def store_of(settings: Settings) -> Iterator[Store]:
+    """The settings' store; what concerns no row of a file is one plain sentence and exit code 1."""
+    with opened(settings) as store:
+        try:
+            yield store
+        except Invalid as error:
+            first = error.findings[0]
+            if len(error.findings) == 1 and not first.where and first.index is None:
+                raise click.ClickException(first.why) from error
+            raise
+
+
+@contextmanager
 def progress(label: str) -> Iterator[maps.Progress]:
     """A bar on stderr where that is a terminal; told the share that is done."""
     bar = Progress(TextColumn(label), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
@@ -55,7 +70,7 @@ def add_versions(group: click.Group, kind: str) -> None:
     @_JSON
     @click.pass_obj
     def diff(settings: Settings, number: int, as_json: bool) -> None:
-        with opened(settings) as store, progress("reading history") as tell:
+        with store_of(settings) as store, progress("reading history") as tell:
             told = maps.diff(store, kind, number, tell)
         click.echo(json.dumps(maps.as_json(told), ensure_ascii=False) if as_json else "\n".join(in_words(told)))
 
@@ -65,7 +80,7 @@ def add_versions(group: click.Group, kind: str) -> None:
     @_JSON
     @click.pass_obj
     def apply(settings: Settings, number: int, as_json: bool) -> None:
-        with opened(settings) as store:
+        with store_of(settings) as store:
             _say(maps.apply(store, kind, number, who=who()), as_json)
 
     @group.command("rollback", help="Put back in force what stood before the active version, under a new number. Twice: as it was.")
@@ -73,7 +88,7 @@ def add_versions(group: click.Group, kind: str) -> None:
     @_JSON
     @click.pass_obj
     def rollback(settings: Settings, note: str, as_json: bool) -> None:
-        with opened(settings) as store:
+        with store_of(settings) as store:
             _say(maps.rollback(store, kind, who=who(), note=note), as_json)
 
     @group.command("versions", help="List the versions, the newest first, and whether history was read again with each.")
@@ -108,18 +123,18 @@ def in_words(told: maps.Diff) -> list[str]:
     """The diff for people, line by line."""
     lines = [f"{told.statements} statements looked at, {told.unchanged} of them keep their reading"]
     lines += [f"  {row['count']:>7}  {row['provider']:<16} {row['verb']}: {row['old']} → {row['new']}" for row in told.readings]
-    lines.append(f"{told.events} events would be sent")
+    lines.append(f"{told.events} event(s) would be sent")
     lines += [f"  {count:>7}  {name}" for name, count in sorted(told.released.items())]
     lines += [f"           e.g. {one['event']} {one['status']} for employee {one['person']}: {one['course']}"
               for one in told.released_samples]
     if told.parked:
-        lines.append(f"{told.parked} completions would wait until the directory knows the learner")
+        lines.append(f"{told.parked} completion(s) would wait until the directory knows the learner")
         lines += [f"           e.g. {one['learner']}: {one['course']}" for one in told.parked_samples]
     if told.kept:
-        lines.append(f"{told.kept} pieces of evidence count no longer, but were sent: they stay, nothing is revoked")
+        lines.append(f"{told.kept} statement(s) count no longer, but were sent: that stays, nothing is revoked")
         lines += [f"           e.g. {one['status']} of employee {one['learner']} in {one['course']}" for one in told.kept_samples]
     if told.forgotten:
-        lines.append(f"{told.forgotten} pieces of evidence count no longer and were never sent: they are forgotten")
+        lines.append(f"{told.forgotten} statement(s) count no longer, and nothing of it was sent: that is forgotten")
         lines += [f"           e.g. {one['status']} of {one['learner']} in {one['course']}" for one in told.forgotten_samples]
     return lines
 

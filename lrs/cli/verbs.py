@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
-from lrs.cli.maps import add_versions, progress, proposed, text_of, who
+from lrs.cli.maps import add_versions, progress, proposed, store_of, text_of, who
 from lrs.cli.opened import opened
 from lrs.completions.rules_page import markdown
 from lrs.config import Settings
@@ -90,7 +90,7 @@ def propose(settings: Settings, file: BinaryIO, note: str, whole: bool, as_json:
     force, or to replace there; canonical "-" takes a row of yours away. Or JSON with "rows" and "providers".
     """
     text = text_of(file.read())
-    with opened(settings) as store:
+    with store_of(settings) as store:
         proposed(verbs.propose_text(store, text, who=who(), note=note, whole=whole), as_json)
 
 

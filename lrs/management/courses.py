@@ -24,11 +24,13 @@ NUMBERS: Mapping[str, int] = {"repeat_after_days": 999_999_999, "hris_type": 999
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a file says: `courses` with the line (or place in the list, from 1) of each, ids to take away, what is wrong."""
+    """What a file says: `courses` with the line (or place in the list, from 1) of each, ids to take away, what is wrong.
+    `renamed`: ids that are no IRIs, and what they became."""
 
     courses: Sequence[tuple[int, Course]] = ()
     removed: Sequence[str] = ()
     refused: Sequence[Refused] = ()
+    renamed: Sequence[tuple[str, str]] = ()
 
 
 def courses(store: Store, after: str = "", limit: int | None = None) -> list[Course]:
@@ -54,7 +56,7 @@ def read(text: str, public_url: str) -> Read:
         except json.JSONDecodeError as error:
             raise ValueError(f"not JSON: {error}") from error
     taken, wrong = csv.courses(io.StringIO(text))
-    return Read([(line, _as_sent(one, public_url)) for line, one in taken], (), wrong)
+    return _read(taken, (), wrong, public_url)
 
 
 def read_json(value: object, public_url: str) -> Read:
@@ -65,12 +67,12 @@ def read_json(value: object, public_url: str) -> Read:
     wrong: list[Refused] = []
     for n, one in enumerate(value.get("put", []), 1):
         try:
-            taken.append((n, _as_sent(_course(one), public_url)))
+            taken.append((n, _course(one)))
         except ValueError as error:
             wrong.append(Refused(n, str(error)))
     removed = value.get("removed", [])
     wrong += [Refused(n, "an id is text") for n, one in enumerate(removed, 1) if not isinstance(one, str) or not one]
-    return Read(taken, [course_iri(one, public_url) for one in removed if isinstance(one, str) and one], wrong)
+    return _read(taken, [course_iri(one, public_url) for one in removed if isinstance(one, str) and one], wrong, public_url)
 
 
 def step_of(store: Store, given: Read) -> tuple[CourseStep, list[Refused]]:
@@ -116,6 +118,12 @@ def propose_read(store: Store, given: Read, *, who: str, note: str = "") -> Vers
 def as_json(one: Course) -> dict[str, Any]:
     """The course as plain data."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(one).items()}
+
+
+def _read(taken: Sequence[tuple[int, Course]], removed: Sequence[str], wrong: Sequence[Refused], public_url: str) -> Read:
+    sent = [(line, _as_sent(one, public_url)) for line, one in taken]
+    renamed = [(one.id, new.id) for (_, one), (_, new) in zip(taken, sent, strict=True) if one.id != new.id]
+    return Read(sent, removed, wrong, renamed)
 
 
 def _as_sent(one: Course, public_url: str) -> Course:
