@@ -61,6 +61,9 @@ class Settings:
     xapi_default_version: str = _setting(
         "1.0.3", "version", "", "The version named in answers to requests that name none (which are refused): 1.0.3 or 2.0.0."
     )
+    cors_origins: tuple[str, ...] = _setting(
+        ("*",), "origins", "", "Origins whose pages may use `/xapi`, separated by commas; `*` (default): any, none are sent cookies."
+    )
     log_level: str = _setting("info", "level", "", "Least severe message that is logged: debug, info, warning or error.")
     log_json: bool = _setting(False, "switch", "", "Log one JSON object a line instead of text.")
     limits: Limits = field(default_factory=Limits)
@@ -154,6 +157,16 @@ def _networks(value: Any) -> tuple[str, ...]:
         raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
 
 
+def _origins(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else _text(value).split(",")
+    found = tuple(str(item).strip().rstrip("/") for item in items if str(item).strip())
+    for one in found:
+        parts = urlsplit(one)
+        if one != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
+            raise ValueError("origins such as https://courses.example.org, separated by commas, or *")
+    return found
+
+
 def _level(value: Any) -> str:
     level = _text(value).lower()
     if level not in ("debug", "info", "warning", "error"):
@@ -170,7 +183,7 @@ def _version(value: Any) -> str:
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "text": _text, "count": _count, "port": _port, "switch": _switch, "path": _path, "url": _url, "networks": _networks, "level": _level,
-    "broker": _broker, "version": _version,
+    "broker": _broker, "version": _version, "origins": _origins,
 }
 
 
@@ -255,12 +268,15 @@ def _value(row: Row, value: Any, where: str) -> Any:
 
 _KINDS = {
     "count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word", "version": "word", "broker": "url",
+    "origins": "list of origins",
 }
 
 
 def _shown(value: Any) -> str:
     if value is None or value == "" or value == ():
         return "—"
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

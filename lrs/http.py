@@ -26,6 +26,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lrs.auth.credentials import authenticate
 from lrs.auth.scopes import allowed
+from lrs.encodings import inflated
 from lrs.errors import (
     Conflict,
     DocumentExists,
@@ -146,10 +147,11 @@ def provider(*scopes: str) -> Provider:
 
 
 def body() -> bytes:
-    """The request's body. Raises `TooLarge` beyond `body_max`, which is also enforced while reading."""
+    """The request's body, without its content coding. Raises `TooLarge` beyond `body_max`, enforced while reading and
+    while unpacking, `Invalid` for a coding that is not known."""
     limit = services_of_request().settings.limits.body_max
     try:
-        return request.get_data(cache=True)
+        return inflated(request.get_data(cache=True), request.headers.get("Content-Encoding", ""), limit)
     except RequestEntityTooLarge:
         raise TooLarge(f"the body is larger than the limit body_max of {limit} bytes", "body_max", limit) from None
 

@@ -5,13 +5,14 @@ from flask import Blueprint, Flask, request
 
 from lrs.http import Refused
 from lrs.xapi import about, alternate, documents, known, statements
-from lrs.xapi.responses import with_version
+from lrs.xapi.browsers import for_browsers
+from lrs.xapi.responses import STATEMENTS, packed_if_asked, with_version
 
 ROUTES = (
     ("/xapi/about", "GET", about.about),
-    (statements.PATH, "GET", statements.get),
-    (statements.PATH, "POST", statements.post),
-    (statements.PATH, "PUT", statements.put),
+    (STATEMENTS, "GET", statements.get),
+    (STATEMENTS, "POST", statements.post),
+    (STATEMENTS, "PUT", statements.put),
     ("/xapi/activities", "GET", known.activities),
     ("/xapi/agents", "GET", known.agents),
     *((resource.path, method, getattr(resource, method.lower())) for resource in documents.RESOURCES
@@ -23,7 +24,8 @@ def register(app: Flask, body_max: int) -> None:
     """Serve the resources with and without a slash at the end, also by the alternate request syntax."""
     xapi = Blueprint("xapi", __name__)
     # of the app, not of the blueprint: what the router refuses (404, 405) belongs to no blueprint
-    app.after_request(with_version)
+    for last_word in (packed_if_asked, with_version, for_browsers):
+        app.after_request(last_word)
     app.wsgi_app = alternate.Alternate(app.wsgi_app, body_max)  # type: ignore[method-assign]
 
     @xapi.before_request

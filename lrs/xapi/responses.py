@@ -9,12 +9,14 @@ from email.utils import format_datetime
 
 from flask import Response, request
 
+from lrs.encodings import WORTH, asks_for_gzip, packed
 from lrs.errors import StoreUnavailable
 from lrs.http import services_of_request
 from lrs.statements import multipart
 from lrs.statements.instants import printed
 from lrs.xapi.params import HEADER, answered
 
+STATEMENTS = "/xapi/statements"
 CONSISTENT_THROUGH = "X-Experience-API-Consistent-Through"
 
 
@@ -23,9 +25,20 @@ def with_version(response: Response) -> Response:
     of statements, a refusal too, how far what he could see is complete (Communication 2.1.3)."""
     if request.path.startswith("/xapi/"):
         response.headers[HEADER] = answered()
-    if request.path.rstrip("/") == "/xapi/statements" and request.method in ("GET", "HEAD") and CONSISTENT_THROUGH not in response.headers:
+    if request.path.rstrip("/") == STATEMENTS and request.method in ("GET", "HEAD") and CONSISTENT_THROUGH not in response.headers:
         with contextlib.suppress(StoreUnavailable):
             response.headers[CONSISTENT_THROUGH] = printed(services_of_request().store.statements.consistent_through())
+    return response
+
+
+def packed_if_asked(response: Response) -> Response:
+    """Send statements in gzip to who takes it. Documents are never packed: their entity tag is of the bytes as they are."""
+    if request.path.rstrip("/") != STATEMENTS or request.method != "GET" or response.status_code != 200 or response.is_streamed:
+        return response
+    response.headers.add("Vary", "Accept-Encoding")
+    if asks_for_gzip(request.headers.get("Accept-Encoding", "")) and (response.content_length or 0) >= WORTH:
+        response.set_data(packed(response.get_data()))
+        response.headers["Content-Encoding"] = "gzip"
     return response
 
 

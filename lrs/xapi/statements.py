@@ -20,9 +20,8 @@ from lrs.statements.query import CURSOR, Asked, read
 from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.xapi.params import only, pairs, version
-from lrs.xapi.responses import statements
+from lrs.xapi.responses import STATEMENTS, statements
 
-PATH = "/xapi/statements"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
@@ -91,7 +90,7 @@ def _data(records: Iterable[Record]) -> list[tuple[str, str, Iterator[bytes]]]:
 def _more(position: int) -> str:
     """Where the next page stands: a path on this host with the same parameters (xAPI 1.0.3 Data 2.5)."""
     kept = [(name, value) for name, value in pairs() if name != CURSOR]
-    return f"{quote(request.script_root)}{PATH}?{urlencode([*kept, (CURSOR, str(position))])}"
+    return f"{quote(request.script_root)}{STATEMENTS}?{urlencode([*kept, (CURSOR, str(position))])}"
 
 
 def _languages() -> tuple[str, ...]:

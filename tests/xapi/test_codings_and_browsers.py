@@ -1,0 +1,108 @@
+"""Packed bodies and answers, and pages of other origins."""
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from lrs.encodings import asks_for_gzip, inflated, packed
+from lrs.services import Services
+
+PATH = "/xapi/statements"
+STATEMENT = {"actor": {"mbox": "mailto:ann@example.com"}, "verb": {"id": "http://x.example/did"}, "object": {"id": "http://x.example/a"}}
+TEXT = json.dumps(STATEMENT).encode()
+
+
+def raw_deflate(data: bytes) -> bytes:
+    machine = zlib.compressobj(wbits=-15)
+    return machine.compress(data) + machine.flush()
+
+
+@pytest.mark.parametrize(("coding", "body"), [
+    ("gzip", gzip.compress(TEXT)), ("x-gzip", gzip.compress(TEXT)), ("deflate", zlib.compress(TEXT)), ("deflate", raw_deflate(TEXT)),
+    ("identity", TEXT), ("deflate, gzip", gzip.compress(zlib.compress(TEXT))), ("GZIP", gzip.compress(TEXT)),
+])
+def test_a_packed_body_is_read(client: FlaskClient, coding: str, body: bytes) -> None:
+    answer = client.post(PATH, data=body, content_type="application/json", headers={"Content-Encoding": coding})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(("coding", "body"), [
+    ("br", TEXT), ("gzip", TEXT), ("gzip", gzip.compress(TEXT)[:-6]), ("gzip", gzip.compress(TEXT) + b"x"), ("deflate", b""),
+])
+def test_a_body_that_does_not_fit_its_coding_is_refused(client: FlaskClient, coding: str, body: bytes) -> None:
+    answer = client.post(PATH, data=body, content_type="application/json", headers={"Content-Encoding": coding})
+    assert (answer.status_code, answer.json["findings"][0]["rule"]) == (400, "http.coding")
+
+
+def test_a_bomb_is_stopped_at_the_limit(client: FlaskClient) -> None:
+    bomb = gzip.compress(b"\0" * (64 << 20))
+    answer = client.post(PATH, data=bomb, content_type="application/json", headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json["code"]) == (413, "too_large")
+    twice = gzip.compress(bomb)
+    answer = client.post(PATH, data=twice, content_type="application/json", headers={"Content-Encoding": "gzip, gzip"})
+    assert answer.status_code == 413
+
+
+def test_statements_are_packed_for_who_takes_it(client: FlaskClient) -> None:
+    client.post(PATH, json=[STATEMENT] * 20)
+    plain, small = client.get(PATH), client.get(PATH, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(small.data) == plain.data
+    assert len(small.data) < len(plain.data) / 3
+    assert "Content-Encoding" not in client.get(PATH, headers={"Accept-Encoding": "gzip;q=0"}).headers
+
+
+def test_a_document_is_never_packed(client: FlaskClient) -> None:
+    at = {"activityId": "http://x.example/a", "profileId": "p"}
+    client.put("/xapi/activities/profile", query_string=at, data=b"{}" + b" " * 5000, headers={"If-None-Match": "*"})
+    answer = client.get("/xapi/activities/profile", query_string=at, headers={"Accept-Encoding": "gzip"})
+    assert ("Content-Encoding" in answer.headers, len(answer.data)) == (False, 5002)
+
+
+@pytest.mark.parametrize(("header", "takes"), [
+    ("gzip", True), ("deflate, gzip;q=1.0", True), ("*", True), ("", False), ("identity", False), ("gzip; q=0", False),
+    ("x-gzipped", False),
+])
+def test_what_accept_encoding_means(header: str, takes: bool) -> None:
+    assert asks_for_gzip(header) is takes
+
+
+def test_what_was_packed_is_unpacked() -> None:
+    assert inflated(packed(TEXT * 100), "gzip", 1 << 20) == TEXT * 100
+
+
+def test_a_preflight_needs_no_credential_and_names_what_content_sends(client: FlaskClient) -> None:
+    del client.environ_base["HTTP_AUTHORIZATION"]
+    answer = client.options(PATH, headers={"Origin": "https://content.example", "Access-Control-Request-Method": "PUT",
+                                           "Access-Control-Request-Headers": "authorization,x-experience-api-version"})
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
+    for name in ("authorization", "x-experience-api-version", "if-match", "content-type"):
+        assert name in answer.headers["Access-Control-Allow-Headers"].lower()
+
+
+@pytest.mark.parametrize("path", [PATH, "/xapi/about", "/xapi/activities/state", "/xapi/nowhere"])
+def test_a_page_reads_answers_and_refusals(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"Origin": "https://content.example"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "ETag" in answer.headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Origin" not in client.get(path).headers
+
+
+def test_only_the_origins_of_the_setting_may(client_of: Any, services: Services) -> None:
+    client = client_of("all", settings=dataclasses.replace(services.settings, cors_origins=("https://good.example",)))
+    good = client.get(PATH, headers={"Origin": "https://good.example"})
+    assert (good.headers["Access-Control-Allow-Origin"], "Origin" in good.headers["Vary"]) == ("https://good.example", True)
+    assert "Access-Control-Allow-Origin" not in client.get(PATH, headers={"Origin": "https://evil.example"}).headers
+
+
+def test_other_interfaces_are_not_open_to_pages(client: FlaskClient) -> None:
+    for path in ("/api/v1/exports/facts", "/feeds/completions", "/health/live"):
+        assert "Access-Control-Allow-Origin" not in client.get(path, headers={"Origin": "https://content.example"}).headers
