@@ -2,17 +2,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
+import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.protocols.work import Attempt, Claimed
 from workers.connectors.base import (
     Answer,
+    BatchConnector,
     Connector,
     Delivered,
     Delivery,
@@ -20,17 +25,25 @@ from workers.connectors.base import (
     Retry,
     Target,
 )
+from workers.connectors.batches import send_all
 from workers.connectors.http import timeout_of
+from workers.limits import Pace, TargetLimits
 from workers.schedule import SECOND, next_step
 
-POOL = 8
-"""Deliveries in flight at once in one worker; no more are claimed than can start at once."""
+POOL = 32
+"""Calls in flight at once in one worker; no more are claimed than can start at once. More than one target may have in
+flight (`workers.limits.IN_FLIGHT_MAX`), so that targets that hang leave room for those that answer."""
 
 MARGIN = 30.0
 """Seconds of a lease beyond the exchanges: for resolving names and for the record."""
 
 EXCHANGES = 3
 """The most exchanges of one attempt: asking what is there, and a question and a call of the connector's own."""
+
+PATIENCE = 0.25
+"""Seconds a slice waits for calls that are out, before it looks what else is due."""
+
+log = logging.getLogger("workers.deliver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,12 @@ class _Ended:
 
 @dataclass
 class Deliverer:
-    """One worker's hands: a few deliveries at a time. Killed at any instant, nothing owed is lost: a claim whose lease
-    ended comes back as unclear, and is asked for with `find` where the target does not drop repeats by itself."""
+    """One worker's hands, made once a process. Killed at any instant, nothing owed is lost: a claim whose lease ended
+    comes back as unclear, and is asked for with `find` where the target does not drop repeats by itself.
+
+    Calls that hang stay out between slices and are recorded when they end; who is slow holds its own places only. How
+    many a target may have is decided in the store's claim, for all workers together.
+    """
 
     services: Services
     owner: str
@@ -50,70 +67,172 @@ class Deliverer:
     connectors: Mapping[str, Connector]
     rng: Callable[[], float] = random.random
 
+    def __post_init__(self) -> None:
+        self._limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
+                                     for name, one in self.connectors.items()})
+        self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="deliver")
+        self._changed = threading.Condition()
+        self._out = 0
+        self._ended: list[_Ended] = []
+        self._led = False
+        self._targets: dict[str, Target] = {}
+
+    def __call__(self, limit: int = 1000) -> int:
+        """One slice: start what is due, at most `limit` calls, and record what ended, until nothing is due, or all that
+        is left are calls that take long. How much was done, 0 if nothing. Raises `StoreUnavailable`."""
+        done = sum(self._lead(limit, PATIENCE))
+        if not done:
+            for client in {id(found): found for one in self.connectors.values() if (found := getattr(one, "client", None))}.values():
+                client.close_idle()
+        return done
+
     def deliver_due(self, limit: int = 1000) -> int:
-        """Send what is due, `POOL` at once, until nothing is due or `limit` were claimed; how many ended. A free place
-        is filled at once: a slow target holds its own place only. Raises `StoreUnavailable`."""
-        ended = taken = 0
-        with ThreadPoolExecutor(POOL, thread_name_prefix="deliver") as pool:
-            running: set[Future[_Ended]] = set()
+        """Start what is due, at most `limit` calls, and wait for every one; how many deliveries ended."""
+        return self._lead(limit, None)[0]
+
+    def close(self, seconds: float = 0.0) -> None:
+        """Start nothing more, wait so long for what is out, and record it."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            self._changed.wait_for(lambda: not self._out, max(0.0, until - time.monotonic()))
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._settle()
+
+    def _lead(self, limit: int, patience: float | None) -> tuple[int, int]:
+        """(deliveries ended, calls started). While one leads, it records what ended together with its next claim."""
+        done = started = 0
+        with self._changed:
+            self._led = True
+        try:
             while True:
-                room = min(POOL - len(running), limit - taken)
-                claimed = self._claim(room) if room > 0 else []
-                taken += len(claimed)
-                targets = self._targets() if claimed else {}
-                running |= {pool.submit(self._one, one, targets.get(one.target)) for one in claimed}
-                if not running:
-                    return ended
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                ended += self._record([future.result() for future in done])
+                with self._changed:
+                    ended, self._ended = self._ended, []
+                    room = min(POOL - self._out, limit - started)
+                calls = self._turn(ended, room)
+                done, started = done + len(ended), started + len(calls)
+                for call in calls:
+                    with self._changed:
+                        self._out += 1
+                    self._pool.submit(self._work, call)
+                with self._changed:
+                    if not self._out and not self._ended and not calls:
+                        return done, started
+                    if patience is not None and started >= limit and not self._ended:
+                        return done, started
+                    if not self._changed.wait_for(lambda: self._ended or not self._out, patience) and not calls and not ended:
+                        return done, started
+        finally:
+            with self._changed:
+                self._led = False
+            self._settle()
 
-    def _targets(self) -> dict[str, Target]:
-        return {row.name: Target(row.name, row.connector, row.settings, row.state, row.why)
-                for row in self.services.store.work.targets()}
-
-    def _claim(self, n: int) -> list[Claimed]:
-        longest = max((timeout_of(target) for target in self._targets().values()), default=0.0)
-        return self.services.store.work.claim_due(n, EXCHANGES * longest + MARGIN, self.owner, self.clock())
-
-    def _record(self, ended: list[_Ended]) -> int:
+    def _turn(self, ended: list[_Ended], room: int) -> list[list[Claimed]]:
+        """Record what ended and claim for the free places, in one commit; what was claimed, by call."""
         work = self.services.store.work
-        if unsent := [one.claimed for one in ended if one.attempt is None]:
-            work.give_back(unsent, self.clock())
-        return work.record([one.attempt for one in ended if one.attempt is not None])
+        attempts = [one.attempt for one in ended if one.attempt is not None]
+        try:
+            if unsent := [one.claimed for one in ended if one.attempt is None]:
+                work.give_back(unsent, self.clock())
+            if room <= 0:
+                work.record(attempts, self._limits)
+                return []
+            self._targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why) for row in work.targets()}
+            longest = max((timeout_of(target) for target in self._targets.values()), default=0.0)
+            claimed = work.claim_due(room, EXCHANGES * longest + MARGIN, self.owner, self.clock(), self._limits, attempts)
+        except BaseException:
+            with self._changed:  # the leases stand: what ended is recorded when the store is back
+                self._ended = ended + self._ended
+            raise
+        calls: dict[str, list[Claimed]] = {}
+        for one in claimed:
+            calls.setdefault(one.lease, []).append(one)
+        return list(calls.values())
 
-    def _one(self, claimed: Claimed, target: Target | None) -> _Ended:
-        answer = self._answer(claimed, target)
-        if answer is None:
-            return _Ended(claimed, None)
+    def _work(self, call: list[Claimed]) -> None:
+        try:
+            ended = self._call(call, self._targets.get(call[0].target))
+        except BaseException:
+            log.exception("a call to %s ended without an outcome; its lease will", call[0].target)
+            ended = []
+        with self._changed:
+            self._ended += ended
+            if self._led:
+                self._out -= 1
+                self._changed.notify_all()
+                return
+        try:
+            self._settle()
+        finally:
+            with self._changed:
+                self._out -= 1
+                self._changed.notify_all()
+
+    def _settle(self) -> None:
+        """Record what ended while nobody leads."""
+        with self._changed:
+            if self._led or not self._ended:
+                return
+            ended, self._ended = self._ended, []
+        try:
+            self._turn(ended, 0)
+        except StoreUnavailable as fault:
+            log.warning("%d outcomes wait for the store: %s", len(ended), fault)
+
+    def _call(self, call: list[Claimed], target: Target | None) -> list[_Ended]:
+        answers = self._answers(call, target)
         at = self.clock()
+        return [_Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
+                for claimed, answer in zip(call, answers, strict=True)]
+
+    def _attempt(self, claimed: Claimed, answer: Answer, at: int) -> Attempt:
         step = next_step(answer.outcome, claimed.attempts, at, self.rng)
         # A failure without a status is a broken exchange: the target may have acted on it.
         unclear = step.state == "waiting" and (
             claimed.unclear or (isinstance(answer.outcome, Retry) and answer.status is None))
-        return _Ended(claimed, Attempt(claimed.id, claimed.lease, at, step.state, step.attempts, step.due, step.why,
-                                       answer.status, answer.milliseconds, answer.body, unclear, step.target_state))
+        # a fault of our own tells nothing of the target
+        says = "" if isinstance(answer.outcome, _OwnFault) else step.says
+        return Attempt(claimed.id, claimed.lease, at, step.state, step.attempts, step.due, step.why, answer.status,
+                       answer.milliseconds, answer.body, unclear, step.target_state, says, step.not_before)
 
-    def _answer(self, claimed: Claimed, target: Target | None) -> Answer | None:
+    def _answers(self, call: list[Claimed], target: Target | None) -> list[Answer | None]:
         connector = self.connectors.get(target.connector) if target else None
         if target is None or connector is None:
-            return Answer(Misconfigured(f"there is no connector {target.connector if target else claimed.target!r} here"))
+            wrong = Answer(Misconfigured(f"there is no connector {target.connector if target else call[0].target!r} here"))
+            return [wrong for _ in call]
         try:
-            delivery = Delivery(claimed.id, claimed.target, claimed.event, claimed.event_id, claimed.revision,
-                                json.loads(claimed.payload), claimed.attempts, claimed.unclear, claimed.lease,
-                                claimed.lease_until)
-            if connector.name != "webhook":  # a webhook carries the one flat shape and nothing else
-                delivery = replace(delivery, payload=enriched(delivery.payload, self.services.store.directory))
-            return attempt(delivery, target, connector, self.clock)
+            deliveries = [self._delivery(claimed, connector) for claimed in call]
+            if isinstance(connector, BatchConnector):
+                return send_all(deliveries, lambda rows: connector.send_batch(rows, target),
+                                lambda one: connector.batch_key(one, target),
+                                lambda rows: _time_left(rows[0], target, self.clock))
+            return [attempt(one, target, connector, self.clock) for one in deliveries]
         except Exception as fault:
-            # A fault of a connector costs its own delivery an attempt, and no other delivery anything.
-            return Answer(Retry(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}"))
+            # A fault of a connector costs its own call an attempt, and no other anything.
+            log.exception("connector %s failed on %s", target.connector, call[0].id)
+            return [Answer(_OwnFault(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}")) for _ in call]
+
+    def _delivery(self, claimed: Claimed, connector: Connector) -> Delivery:
+        payload = json.loads(claimed.payload)
+        if connector.name != "webhook":  # a webhook carries the one flat shape and nothing else
+            payload = enriched(payload, self.services.store.directory)
+        return Delivery(claimed.id, claimed.target, claimed.event, claimed.event_id, claimed.revision, payload,
+                        claimed.attempts, claimed.unclear, claimed.lease, claimed.lease_until)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnFault(Retry):
+    """A connector raised: the fault is ours."""
 
 
 def deliver_once(services: Services, clock: Callable[[], int], connectors: Mapping[str, Connector], n: int = 1000,
                  rng: Callable[[], float] = random.random, owner: str = "") -> int:
-    """Claim at most n due deliveries, send and record them; how many ended. `clock` gives µs since 1970, `owner` names
-    the worker in its claims. Raises `StoreUnavailable`."""
-    return Deliverer(services, owner or f"worker-{os.getpid()}", clock, connectors, rng).deliver_due(n)
+    """Claim the deliveries of at most n calls that are due, send and record them; how many ended. `clock` gives µs since
+    1970, `owner` names the worker in its claims. Raises `StoreUnavailable`."""
+    hands = Deliverer(services, owner or f"worker-{os.getpid()}", clock, connectors, rng)
+    try:
+        return hands.deliver_due(n)
+    finally:
+        hands.close()
 
 
 def attempt(delivery: Delivery, target: Target, connector: Connector, clock: Callable[[], int]) -> Answer | None:
@@ -140,7 +259,7 @@ def enriched(payload: Mapping[str, Any], directory: Any) -> dict[str, Any]:
     person = directory.person(str(user["externalId"])) if user.get("externalId") else None
     if person is not None:
         user.update({k: v for k, v in (("hrisId", person.hris_id), ("crmId", person.crm_id)) if v and k not in user})
-    known = next((c for c in directory.courses() if c.id == course["id"]), None) if course.get("id") else None
+    known = directory.course(str(course["id"])) if course.get("id") else None
     if known is not None:
         course.update({k: v for k, v in (("title", known.title), ("hrisType", known.hris_type)) if v and k not in course})
     return {**event, **({"user": user} if user else {}), **({"course": course} if course else {})}

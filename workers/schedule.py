@@ -39,7 +39,8 @@ class Step:
 
     `state` is `delivered | waiting | parked | dead | cancelled`; `attempts` how many are used up now; `due` µs since
     1970 of the next attempt (None unless waiting); `why` the reason for people. `target_state` is `paused` or
-    `disabled` where the whole target must stop, else empty.
+    `disabled` where the whole target must stop, else empty. `says` is what it tells of the target (up | refused | down
+    | slow | ''), `not_before` µs since 1970 when the target wants to be called again (0 if it did not say).
     """
 
     state: str
@@ -47,6 +48,8 @@ class Step:
     due: int | None = None
     why: str = ""
     target_state: str = ""
+    says: str = ""
+    not_before: int = 0
 
 
 def next_step(outcome: Outcome, attempts: int, now_us: int, rng: Callable[[], float]) -> Step:
@@ -58,24 +61,24 @@ def next_step(outcome: Outcome, attempts: int, now_us: int, rng: Callable[[], fl
     """
     match outcome:
         case Delivered():
-            return Step("delivered", attempts + 1)
+            return Step("delivered", attempts + 1, says="up")
         case Skipped(why):
             return Step("cancelled", attempts, why=why)
         case Rejected(why):
-            return Step("dead", attempts + 1, why=why)
+            return Step("dead", attempts + 1, why=why, says="refused")
         case Parked(why):
             return Step("parked", attempts, why=why)
         case Misconfigured(why, disable):
             return Step("waiting", attempts, now_us, why, "disabled" if disable else "paused")
         case Throttled(why, after):
-            wait = _jittered(THROTTLED_WAIT, rng) if after is None else _obeyed(after)
-            return Step("waiting", attempts, now_us + round(wait * SECOND), why)
+            due = now_us + round((_jittered(THROTTLED_WAIT, rng) if after is None else _obeyed(after)) * SECOND)
+            return Step("waiting", attempts, due, why, says="slow", not_before=due)
         case Retry(why, after):
-            used = attempts + 1
+            used, asked = attempts + 1, 0 if after is None else now_us + round(_obeyed(after) * SECOND)
             if used >= len(STEPS):
-                return Step("dead", used, why=f"{used} attempts failed, the last one: {why}")
-            wait = _jittered(STEPS[used], rng) if after is None else _obeyed(after)
-            return Step("waiting", used, now_us + round(wait * SECOND), why)
+                return Step("dead", used, why=f"{used} attempts failed, the last one: {why}", says="down", not_before=asked)
+            due = asked or now_us + round(_jittered(STEPS[used], rng) * SECOND)
+            return Step("waiting", used, due, why, says="down", not_before=asked)
 
 
 def retry_after(value: str | None, now_us: int) -> float | None:

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from lrs.schema import SettingsInvalid
 from workers.connectors.base import Delivered, Delivery, Misconfigured, Parked, Rejected, Target, Throttled
 from workers.connectors.http import Exchange
-from workers.connectors.hubspot.connector import _classify, until_midnight
+from workers.connectors.hubspot.connector import _whole, until_midnight
 from workers.connectors.registry import connectors, new_secret, settings_for
 from workers.connectors.webhook.connector import signatures
 
@@ -99,8 +99,8 @@ def test_hubspot_refusals_are_told_apart(twin):
 
 def test_hubspots_daily_limit_waits_for_midnight_there_and_the_rolling_one_for_seconds():
     noon = 1_767_265_200 * 1_000_000  # 2026-01-01T11:00Z, noon in Oslo
-    daily = _classify(Exchange(429, {}, b'{"policyName": "DAILY"}', 1), noon, "t", "Europe/Oslo")
-    rolling = _classify(Exchange(429, {}, b'{"policyName": "TEN_SECONDLY_ROLLING"}', 1), noon, "t", "UTC")
+    daily = _whole(Exchange(429, {}, b'{"policyName": "DAILY"}', 1), noon, "Europe/Oslo")
+    rolling = _whole(Exchange(429, {}, b'{"policyName": "TEN_SECONDLY_ROLLING"}', 1), noon, "UTC")
     assert isinstance(daily, Throttled)
     assert daily.after == until_midnight(noon, "Europe/Oslo") == 12 * 3600
     assert isinstance(rolling, Throttled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 
 import pytest
 
@@ -235,7 +236,7 @@ def test_a_fault_inside_a_connector_costs_its_delivery_an_attempt_and_no_more(ow
 
 def test_nothing_is_sent_with_less_than_the_timeout_left_of_the_lease(owed, clock):
     connector = Scripted(None, [Misconfigured("never asked")])
-    times = iter([clock.now, clock.now + 10**9, clock.now + 10**9])
+    times = chain([clock.now], repeat(clock.now + 10**9))
     deliver_once(owed, lambda: next(times), {"webhook": connector}, n=1, rng=lambda: 0.5)
     assert connector.calls == []
     assert (only(owed).state, only(owed).attempts) == ("waiting", 0)

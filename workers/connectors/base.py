@@ -1,9 +1,9 @@
 """What a connector is: a delivery in, an outcome out; never an HTTP status."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ class Target:
 
 
 class Connector(Protocol):
-    """Sends one kind of event stream to one kind of system."""
+    """Sends one kind of event stream to one kind of system. One that writes several deliveries in one call is a
+    `BatchConnector`; one with a `pace` (`workers.limits.Pace`) says what its vendor bears."""
 
     name: str
     dedupes: bool
@@ -115,4 +116,20 @@ class Connector(Protocol):
 
     def find(self, delivery: Delivery, target: Target) -> bool | None:
         """Whether the target already holds this event; None if it cannot be known."""
+        ...
+
+
+@runtime_checkable
+class BatchConnector(Protocol):
+    """Writes up to `batch_max` deliveries in one call. Only for targets that may be sent the same twice (`dedupes`)."""
+
+    batch_max: int
+
+    def send_batch(self, deliveries: Sequence[Delivery], target: Target) -> list[Answer]:
+        """One call; an answer for each delivery, in their order. Refused as a whole: every answer is `Rejected` with
+        the status of the call (400, 413, 422). Never raises for what the network or the target does."""
+        ...
+
+    def batch_key(self, delivery: Delivery, target: Target) -> str:
+        """What two rows of one call may not share; '' if anything goes."""
         ...

@@ -29,6 +29,13 @@ ANSWER_MAX = 20_000
 KEPT_MAX = 2_000
 """Characters of an answer kept in the attempt row."""
 
+IDLE_SECONDS = 1.5
+"""A kept connection that rested longer is not used again: servers close theirs after 2 s or more, and a request that
+meets the closing has an unknown end."""
+
+LIFE_SECONDS = 60.0
+"""The longest use of one connection: then names are resolved and certificates looked at anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
@@ -51,13 +58,15 @@ class ExchangeFailed(Exception):
 
 @dataclass
 class GuardedClient:
-    """Sends one request on a connection of its own: no redirect is followed, no proxy or netrc of the environment is
-    used, certificates are always verified, and the whole exchange ends within the target's `timeout`."""
+    """Sends requests, each within the target's `timeout`: no redirect is followed, no proxy or netrc of the environment
+    is used, certificates are always verified, no cookie is kept. A connection that was answered on is kept for the next
+    request to the same place under the same rules, for a moment only; it still leads to the address that was checked."""
 
     resolve: Resolve = resolve
     monotonic: Callable[[], float] = time.monotonic
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000
     _contexts: dict[str, ssl.SSLContext] = field(default_factory=dict)
+    _kept: dict[tuple[object, ...], list[_Session]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def exchange(self, target: Target, method: str, url: str, headers: Mapping[str, str], content: bytes = b"",
@@ -71,31 +80,64 @@ class GuardedClient:
             address = httpx.URL(url)
         except httpx.InvalidURL as fault:
             raise EgressRefused(f"{url[:200]!r} is no URL: {fault}") from fault
+        if not address.host:
+            raise EgressRefused(f"{url[:200]!r} names no host")
         if address.scheme != "https" and not (address.scheme == "http" and allow_private):
             raise EgressRefused("only https:// is spoken to targets (http:// needs allow_private=true)")
-        backend = GuardedBackend(allow_private, started + timeout, self.resolve, self.monotonic)
+        ca_file = str(settings.get("ca_file") or "")
+        place = (target.name, address.scheme, address.host, address.port, allow_private, ca_file)
+        session = self._take(place, allow_private, ca_file)
+        session.backend.begin(started + timeout)
+        whole = False
 
         def took() -> float:
             return (self.monotonic() - started) * 1000
 
         try:
-            context = self._context(str(settings.get("ca_file") or ""))
-            with httpx.Client(transport=_Transport(backend, context), follow_redirects=False, trust_env=False,
-                              timeout=timeout) as client, \
-                    client.stream(method, address, content=content,
-                                  headers={"user-agent": "concord-lrs", "accept-encoding": "identity", **headers}
-                                  ) as response:
+            with session.client.stream(method, address, content=content, timeout=timeout,
+                                       headers={"user-agent": "concord-lrs", "accept-encoding": "identity", **headers}
+                                       ) as response:
                 body = b""
                 for chunk in response.iter_raw(16_384):
                     body += chunk
                     if len(body) > answer_max:
                         break
-                return Exchange(response.status_code, response.headers, body[:answer_max], took(),
-                                cut=len(body) > answer_max)
+                whole = len(body) <= answer_max
+                return Exchange(response.status_code, response.headers, body[:answer_max], took(), cut=not whole)
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpx.HTTPError,
                 OSError, ValueError) as fault:
             name = type(fault).__name__
-            raise ExchangeFailed(f"{name}: {fault}" if str(fault) else name, took(), backend.written) from fault
+            raise ExchangeFailed(f"{name}: {fault}" if str(fault) else name, took(), session.backend.written) from fault
+        finally:
+            self._put(place, session, whole)
+
+    def close_idle(self) -> None:
+        """Close the kept connections that will not be used again."""
+        now = self.monotonic()
+        with self._lock:
+            old = [session for sessions in self._kept.values() for session in sessions if not session.fresh(now)]
+            self._kept = {place: left for place, sessions in self._kept.items() if (left := [s for s in sessions if s not in old])}
+        for session in old:
+            session.client.close()
+
+    def _take(self, place: tuple[object, ...], allow_private: bool, ca_file: str) -> _Session:
+        self.close_idle()
+        with self._lock:
+            found = self._kept[place].pop() if self._kept.get(place) else None
+        if found is not None:
+            return found
+        backend = _Backend(allow_private, 0.0, self.resolve, self.monotonic)
+        client = httpx.Client(transport=_Transport(backend, self._context(ca_file)), follow_redirects=False, trust_env=False)
+        return _Session(backend, client, self.monotonic())
+
+    def _put(self, place: tuple[object, ...], session: _Session, whole: bool) -> None:
+        session.used = self.monotonic()
+        if not whole:
+            session.client.close()
+            return
+        session.client.cookies.clear()
+        with self._lock:
+            self._kept.setdefault(place, []).append(session)
 
     def _context(self, ca_file: str) -> ssl.SSLContext:
         with self._lock:
@@ -154,12 +196,32 @@ def kept(body: bytes, secrets: tuple[str, ...]) -> str:
     return text[:KEPT_MAX]
 
 
+class _Backend(GuardedBackend):
+    """The guard of a connection that serves several requests, one after the other, each with a deadline of its own."""
+
+    def begin(self, deadline: float) -> None:
+        """The next request ends by `deadline` (monotonic seconds); nothing of it was sent yet."""
+        self._deadline, self.written = deadline, False
+
+
+@dataclass(eq=False)
+class _Session:
+    backend: _Backend
+    client: httpx.Client
+    born: float
+    used: float = 0.0
+
+    def fresh(self, now: float) -> bool:
+        """Whether it may serve another request."""
+        return now - self.used < IDLE_SECONDS and now - self.born < LIFE_SECONDS
+
+
 class _Transport(httpx.BaseTransport):
     """httpx over an httpcore pool with our network backend; faults surface as httpcore's."""
 
     def __init__(self, backend: GuardedBackend, context: ssl.SSLContext) -> None:
         self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=backend, max_connections=1,
-                                             max_keepalive_connections=0, http1=True, http2=False, retries=0)
+                                             max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS, http1=True, http2=False, retries=0)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url

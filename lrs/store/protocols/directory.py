@@ -46,6 +46,10 @@ class Directory(Protocol):
         """The person with this employee id."""
         ...
 
+    def course(self, course_id: str) -> Course | None:
+        """The course of the catalogue with this very id (not an alias)."""
+        ...
+
     def has_course(self, course_id: str) -> bool:
         """Whether a course of the catalogue has this id or alias."""
         ...

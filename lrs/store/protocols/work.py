@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 
@@ -78,7 +78,9 @@ class Claimed:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """How one attempt ended, and what becomes of the delivery: `state`, `attempts` used up, `due` µs. `unclear`: the
-    target may have acted on it; `target_state`: paused or disabled where the whole target must stop."""
+    target may have acted on it; `target_state`: paused or disabled where the whole target must stop; `says`: what it
+    tells of the target: up (delivered) | refused (it answers, and takes this one not) | down | slow (asked to slow
+    down) | '' (nothing); `not_before`: µs, when the target wants to be called again, 0 if it did not say."""
 
     id: str
     lease: str
@@ -92,6 +94,8 @@ class Attempt:
     body: str = ""
     unclear: bool = False
     target_state: str = ""
+    says: str = ""
+    not_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,25 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What is remembered of a target between calls; times in µs, 0 = never. `tokens` as of `refilled_at` (None: never
+    called); `served_at` of the last claim; `not_before`: it asked to be left alone until then; `failures` in a row,
+    `openings` of the breaker in a row and `open_until`; `failed` and `first_failure_at` of the failures since the last
+    delivery, `failing_since` once they were several."""
+
+    tokens: float | None = None
+    refilled_at: int = 0
+    served_at: int = 0
+    not_before: int = 0
+    failures: int = 0
+    openings: int = 0
+    open_until: int = 0
+    failed: int = 0
+    first_failure_at: int = 0
+    failing_since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TargetRow:
     """A target: connector, settings, state (active | paused | disabled) and why it is in it."""
 
@@ -119,17 +142,58 @@ class TargetRow:
     settings: Mapping[str, Any] = field(default_factory=dict)
     state: str = "active"
     why: str = ""
+    health: Health = Health()
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How many calls of a target may start now, how many deliveries one of them may carry, and its health as of now
+    (before the tokens of these calls are taken)."""
+
+    calls: int
+    batch: int
+    health: Health
+
+
+class Limits(Protocol):
+    """The rules of pace and rest, handed in: pure functions that the store calls inside its write."""
+
+    def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
+        """How many calls may start beside those in flight."""
+        ...
+
+    def judge(self, target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:
+        """The target (state, why, health) after these attempts at it."""
+        ...
+
+
+class Unlimited:
+    """`Limits` that admit everything, one delivery a call, and only stop a target that an attempt says must stop."""
+
+    def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
+        """As many as are wanted."""
+        return Admission(1_000_000 if target.state == "active" else 0, 1, target.health)
+
+    def judge(self, target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:
+        """As the last attempt that says so."""
+        for one in ended:
+            target = replace(target, state=one.target_state, why=one.why) if one.target_state else target
+        return target
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which deliveries: all conditions hold; `since`, `until` are µs of creation (since inclusive, until exclusive)."""
+    """Which deliveries: all conditions hold; `since`, `until` are µs of creation (since inclusive, until exclusive);
+    `event` such as learning.completed; `person` an employee id; `course` a course's id."""
 
     ids: tuple[str, ...] = ()
     target: str = ""
     state: str = ""
     since: int | None = None
     until: int | None = None
+    event: str = ""
+    person: str = ""
+    course: str = ""
 
 
 class Work(Protocol):
@@ -153,16 +217,29 @@ class Work(Protocol):
         """At most `limit` rows with n > after, oldest first."""
         ...
 
-    def claim_due(self, n: int, lease_seconds: float, owner: str, now: int) -> list[Claimed]:
-        """At most n deliveries that are due, leased in one commit; never two of one achievement and target."""
+    def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = ...,
+                  ended: Sequence[Attempt] = ()) -> list[Claimed]:
+        """The deliveries of at most n calls that are due, leased in one commit, in which also what `ended` is recorded;
+        those of one call bear the same `lease`. Never two of one achievement and target. Places are shared out among
+        the targets, the one with the fewest calls in flight first, within the `limits` of each over all workers. A
+        delivery whose lease expired in the hands of three workers is dead."""
         ...
 
-    def record(self, attempts: Sequence[Attempt]) -> int:
-        """Write how attempts ended, in one commit; a stale lease changes nothing. Returns how many were written."""
+    def record(self, attempts: Sequence[Attempt], limits: Limits = ...) -> int:
+        """Write how attempts ended, and what that makes of their targets, in one commit; a stale lease changes nothing.
+        Returns how many were written."""
         ...
 
-    def deliveries(self, wanted: Wanted, limit: int) -> list[DeliveryRow]:
-        """The newest first."""
+    def give_back(self, claimed: Sequence[Claimed], now: int) -> None:
+        """Return claims on which nothing was sent, due at once."""
+        ...
+
+    def deliveries(self, wanted: Wanted, limit: int, before: tuple[int, str] | None = None) -> list[DeliveryRow]:
+        """The newest first, by (created, id); only those before the given (created, id) of a row."""
+        ...
+
+    def change_target(self, name: str, settings: Mapping[str, Any]) -> bool:
+        """Replace a target's settings; its state stays. False if there is none."""
         ...
 
     def attempts(self, delivery_id: str) -> list[Attempt]:
@@ -170,5 +247,6 @@ class Work(Protocol):
         ...
 
     def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
-        """Make finished deliveries due again under the same id; `dry` only counts them."""
+        """Make finished deliveries due again under the same id; `dry` only counts them. Later revisions of theirs that
+        were delivered go again after them, and count. Without `ids` or `state`, cancelled ones stay."""
         ...

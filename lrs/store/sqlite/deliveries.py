@@ -1,13 +1,21 @@
 """Deliveries in work.db: owed once per (target, achievement, revision), claimed by lease, in order per achievement."""
 from __future__ import annotations
 
-import json
-import secrets
 import sqlite3
 import uuid
 from collections.abc import Sequence
 
-from lrs.store.protocols.work import Attempt, Claimed, DeliveryRow, Published, Wanted
+from lrs.store.protocols.work import (
+    Attempt,
+    Claimed,
+    DeliveryRow,
+    Limits,
+    Published,
+    Unlimited,
+    Wanted,
+)
+from lrs.store.sqlite import claims
+from lrs.store.sqlite.claims import UNSENT
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
@@ -23,10 +31,16 @@ SCRIPTS = (
          why TEXT NOT NULL, status INTEGER, milliseconds REAL NOT NULL, body TEXT NOT NULL);
        CREATE INDEX attempts_of ON attempts (delivery, at)""",
     "CREATE INDEX deliveries_parked ON deliveries (id) WHERE state = 'parked'",
+    """ALTER TABLE deliveries ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+       DROP INDEX deliveries_due;
+       DROP INDEX deliveries_created;
+       CREATE INDEX deliveries_target_due ON deliveries (target, due) WHERE due IS NOT NULL;
+       CREATE INDEX deliveries_leased ON deliveries (target, due) WHERE state = 'leased';
+       CREATE INDEX deliveries_lost ON deliveries (lost) WHERE lost > 0;
+       CREATE INDEX deliveries_newest ON deliveries (created, id)""",
 )
 NAMESPACE = uuid.UUID("b4c1f6de-8a0e-5d52-9c33-1f0c7d2f9a10")
-UNSENT = "('pending', 'waiting', 'parked')"
-BLOCKING = "('pending', 'leased', 'waiting', 'parked')"
+UNLIMITED = Unlimited()
 FINISHED = "('delivered', 'dead', 'cancelled')"
 ROW = "id, target, event, event_id, revision, state, attempts, due, why, created"
 
@@ -36,8 +50,6 @@ def webhook_id(target: str, event_id: str, revision: int) -> str:
     return "msg_" + uuid.uuid5(NAMESPACE, f"{target}\n{event_id}\n{revision}").hex
 
 
-# Answers after which it is certain that the target did not take the event: refused at the door.
-_REFUSED = "(401, 403, 410, 429)"
 _PAYLOAD = {"person": "$.user.externalId", "course": "$.course.id"}
 
 
@@ -48,7 +60,7 @@ def owe(db: sqlite3.Connection, target: str, event: Published, now: int) -> None
                   VALUES (?,?,?,?,?,?,'pending',?,?)""",
                (webhook_id(target, event.event_id, event.revision), target, event.event, event.event_id, event.revision, event.body,
                 now, now))
-    if event.event != "learning.revoked":
+    if not event.event.endswith(".revoked"):
         return
     db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'taken back before it was sent'
                    WHERE target = ? AND event_id = ? AND revision < ? AND tried = 0 AND state IN {UNSENT}""",
@@ -76,70 +88,22 @@ class Deliveries:
 
     _database: Database
 
-    def claim_due(self, n: int, lease_seconds: float, owner: str, now: int) -> list[Claimed]:
-        """At most n that are due, leased in one commit. Only the earliest unfinished revision of an achievement and
-        target is due; targets that are not active have none. An expired lease makes an unclear attempt."""
-        until = now + round(lease_seconds * 1_000_000)
-        claimed = []
-        with self._database.read() as db:
-            if db.execute("SELECT 1 FROM deliveries WHERE due <= ? LIMIT 1", (now,)).fetchone() is None:
-                return []
+    def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
+                  ended: Sequence[Attempt] = ()) -> list[Claimed]:
+        """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`. Only
+        the earliest unfinished revision of an achievement and target is due; an expired lease makes an unclear attempt."""
+        if not ended:
+            with self._database.read() as db:
+                if not claims.open_targets(db, now, limits):
+                    return []
         with self._database.write() as db:
-            rows = db.execute(
-                f"""SELECT d.id, d.target, d.event, d.event_id, d.revision, d.payload, d.attempts, d.unclear, d.state FROM deliveries d
-                    JOIN targets t ON t.name = d.target AND t.state = 'active'
-                    WHERE d.due <= ? AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.event_id = d.event_id AND e.target = d.target
-                      AND e.revision < d.revision AND e.state IN {BLOCKING}) ORDER BY d.due LIMIT ?""", (now, n)).fetchall()
-            for key, target, event, event_id, revision, payload, attempts, unclear, state in rows:
-                told = self._as_target_knows(db, target, event, event_id, revision, bytes(payload))
-                if told is None:
-                    db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = ?
-                                   WHERE target = ? AND event_id = ? AND revision <= ? AND state IN {UNSENT}""",
-                               ("taken back before the target ever got it", target, event_id, revision))
-                    continue
-                lease = secrets.token_hex(8)
-                unclear = bool(unclear) or state == "leased"
-                db.execute("UPDATE deliveries SET state = 'leased', lease = ?, owner = ?, due = ?, unclear = ?, tried = 1 WHERE id = ?",
-                           (lease, owner, until, unclear, key))
-                claimed.append(Claimed(key, target, told[0], event_id, revision, told[1], attempts, unclear, lease, until))
-        return claimed
+            claims.record(db, ended, limits)
+            return claims.claim(db, n, now + round(lease_seconds * 1_000_000), owner, now, limits)
 
-    @staticmethod
-    def _as_target_knows(
-        db: sqlite3.Connection, target: str, event: str, event_id: str, revision: int, payload: bytes
-    ) -> tuple[str, bytes] | None:
-        """Event and payload as this target must hear them: an update of what it never got is a completion, a revoke
-        of what it never got is nothing (None)."""
-        got, tried = db.execute("""SELECT coalesce(sum(state = 'delivered'), 0), coalesce(sum(tried), 0) FROM deliveries
-                                   WHERE target = ? AND event_id = ? AND revision < ?""", (target, event_id, revision)).fetchone()
-        if event == "learning.revoked" and not got and not tried:
-            return None
-        if event == "learning.updated" and not got:
-            said = {**json.loads(payload), "event": "learning.completed"}
-            return "learning.completed", json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
-        return event, payload
-
-    def record(self, attempts: Sequence[Attempt]) -> int:
+    def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended, in one commit; a stale lease changes nothing."""
-        written = 0
         with self._database.write() as db:
-            for one in attempts:
-                changed = db.execute(
-                    """UPDATE deliveries SET state = ?, attempts = ?, due = ?, why = ?, lease = '', owner = '', unclear = ?
-                       WHERE id = ? AND lease = ? AND state = 'leased'""",
-                    (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why, one.unclear,
-                     one.id, one.lease)).rowcount
-                written += changed
-                if changed:
-                    db.execute("INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?)",
-                               (one.id, one.at, one.state, one.attempts, one.why, one.status, one.milliseconds, one.body[:2048]))
-                    if one.target_state:
-                        db.execute("UPDATE targets SET state = ?, why = ? WHERE name = (SELECT target FROM deliveries WHERE id = ?)",
-                                   (one.target_state, one.why, one.id))
-                    db.execute(f"""UPDATE deliveries SET tried = unclear OR EXISTS (SELECT 1 FROM attempts WHERE delivery = ?
-                                     AND state NOT IN ('parked', 'cancelled') AND coalesce(status, 0) NOT IN {_REFUSED}) WHERE id = ?""",
-                               (one.id, one.id))
-        return written
+            return claims.record(db, attempts, limits)
 
     def give_back(self, claimed: Sequence[Claimed], now: int) -> None:
         """Return claims on which nothing was sent, due at once."""
@@ -166,25 +130,29 @@ class Deliveries:
         """Make finished deliveries due again under the same id, with a fresh schedule; `dry` only counts them.
 
         Cancelled ones only where named by id or state. What was delivered comes back as unclear: a target that does
-        not drop a repeated id is asked whether it still has it.
+        not drop a repeated id is asked whether it still has it. Later revisions that were delivered follow again, so
+        that the target ends at the newest; a revoke of what the target never got is not replayed.
         """
         where, values = _where(wanted)
         if not wanted.ids and not wanted.state:
             where += " AND state <> 'cancelled'"
         if dry:
             with self._database.read() as db:
-                return int(db.execute(f"SELECT count(*) FROM deliveries WHERE state IN {FINISHED} AND {where}", values).fetchone()[0])
+                return len(_replayed(db, where, values))
         with self._database.write() as db:
-            return db.execute(
-                f"""UPDATE deliveries SET unclear = (state = 'delivered'), state = 'pending', attempts = 0, due = ?, why = 'replayed'
-                    WHERE state IN {FINISHED} AND {where}""", (now, *values)).rowcount
+            ids = _replayed(db, where, values)
+            db.executemany("""UPDATE deliveries SET unclear = (state = 'delivered'), state = 'pending', attempts = 0, lost = 0, due = ?,
+                                why = 'replayed' WHERE id = ?""", [(now, key) for key in ids])
+            return len(ids)
 
-    def deliveries(self, wanted: Wanted, limit: int = 100) -> list[DeliveryRow]:
-        """The newest first."""
+    def deliveries(self, wanted: Wanted, limit: int = 100, before: tuple[int, str] | None = None) -> list[DeliveryRow]:
+        """The newest first, by (created, id); only those before the given (created, id)."""
         where, values = _where(wanted)
+        if before is not None:
+            where, values = f"{where} AND (created, id) < (?, ?)", [*values, *before]
         with self._database.read() as db:
             return [DeliveryRow(*row) for row in
-                    db.execute(f"SELECT {ROW} FROM deliveries WHERE {where} ORDER BY created DESC, id LIMIT ?", (*values, limit))]
+                    db.execute(f"SELECT {ROW} FROM deliveries WHERE {where} ORDER BY created DESC, id DESC LIMIT ?", (*values, limit))]
 
     def payload(self, delivery_id: str) -> bytes | None:
         """The event that a delivery carries."""
@@ -211,8 +179,20 @@ def _where(wanted: Wanted) -> tuple[str, list[object]]:
         conditions.append(f"id IN ({','.join('?' * len(wanted.ids))})")
         values += wanted.ids
     for text, value in (("target = ?", wanted.target or None), ("state = ?", wanted.state or None),
-                        ("created >= ?", wanted.since), ("created < ?", wanted.until)):
+                        ("event = ?", wanted.event or None), ("created >= ?", wanted.since), ("created < ?", wanted.until),
+                        (f"json_extract(CAST(payload AS TEXT), '{_PAYLOAD['person']}') = ?", wanted.person or None),
+                        (f"json_extract(CAST(payload AS TEXT), '{_PAYLOAD['course']}') = ?", wanted.course or None)):
         if value is not None:
             conditions.append(text)
             values.append(value)
     return " AND ".join(conditions), values
+
+
+def _replayed(db: sqlite3.Connection, where: str, values: list[object]) -> list[str]:
+    return [row[0] for row in db.execute(f"""
+        WITH chosen AS (SELECT id, target, event_id, revision FROM deliveries WHERE state IN {FINISHED} AND {where}
+          AND NOT (event LIKE '%.revoked' AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.target = deliveries.target
+            AND e.event_id = deliveries.event_id AND e.revision < deliveries.revision AND (e.tried OR e.state = 'delivered'))))
+        SELECT id FROM chosen UNION
+        SELECT d.id FROM deliveries d JOIN chosen c ON d.target = c.target AND d.event_id = c.event_id AND d.revision > c.revision
+          WHERE d.state = 'delivered'""", values)]

@@ -91,6 +91,11 @@ class SqliteDirectory:
         with self._database.read() as db:
             return [_course(row[0]) for row in db.execute("SELECT body FROM courses ORDER BY id")]
 
+    def course(self, course_id: str) -> Course | None:
+        """The course with this very id (not an alias)."""
+        with self._database.read() as db:
+            return stored_course(db, course_id)
+
     def has_course(self, course_id: str) -> bool:
         """Whether a course of the catalogue has this id or alias."""
         with self._database.read() as db:

@@ -2,15 +2,21 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
-from lrs.store.protocols.work import TargetRow
+from lrs.store.protocols.work import Health, TargetRow
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
     """CREATE TABLE targets (name TEXT PRIMARY KEY, connector TEXT NOT NULL, settings TEXT NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL)
          WITHOUT ROWID""",
+    "ALTER TABLE targets ADD COLUMN health TEXT NOT NULL DEFAULT '{}'",
 )
+COLUMNS = "name, connector, settings, state, why, health"
 
 
 class Targets:
@@ -21,23 +27,41 @@ class Targets:
     def add_target(self, target: TargetRow) -> bool:
         """Keep a new target; False if its name is taken."""
         with self._database.write() as db:
-            return db.execute("INSERT OR IGNORE INTO targets VALUES (?, ?, ?, 'active', '')",
+            return db.execute("INSERT OR IGNORE INTO targets (name, connector, settings, state, why) VALUES (?, ?, ?, 'active', '')",
                               (target.name, target.connector, json.dumps(dict(target.settings)))).rowcount == 1
 
     def targets(self) -> list[TargetRow]:
         """All of them, by name."""
         with self._database.read() as db:
-            return [TargetRow(name, connector, json.loads(settings), state, why) for name, connector, settings, state, why in
-                    db.execute("SELECT name, connector, settings, state, why FROM targets ORDER BY name")]
+            return every_target(db)
 
     def target(self, name: str) -> TargetRow | None:
         """The target of this name."""
         return next((one for one in self.targets() if one.name == name), None)
 
+    def change_target(self, name: str, settings: Mapping[str, Any]) -> bool:
+        """Replace a target's settings; its state stays. False if there is none."""
+        with self._database.write() as db:
+            return db.execute("UPDATE targets SET settings = ? WHERE name = ?", (json.dumps(dict(settings)), name)).rowcount == 1
+
     def set_target_state(self, name: str, state: str, why: str = "") -> bool:
-        """active | paused | disabled. Making it active makes what waits due at once. False if there is none."""
+        """active | paused | disabled. Making it active forgets its faults and makes what waits due at once. False if
+        there is none."""
         with self._database.write() as db:
             changed = db.execute("UPDATE targets SET state = ?, why = ? WHERE name = ?", (state, why, name)).rowcount == 1
             if changed and state == "active":
+                db.execute("UPDATE targets SET health = '{}' WHERE name = ?", (name,))
                 db.execute("UPDATE deliveries SET due = ? WHERE target = ? AND state = 'waiting'", (time.time_ns() // 1000, name))
             return changed
+
+
+def every_target(db: sqlite3.Connection) -> list[TargetRow]:
+    """All targets, by name, in the caller's transaction."""
+    return [TargetRow(name, connector, json.loads(settings), state, why, Health(**json.loads(health)))
+            for name, connector, settings, state, why, health in db.execute(f"SELECT {COLUMNS} FROM targets ORDER BY name")]
+
+
+def put_standing(db: sqlite3.Connection, target: TargetRow) -> None:
+    """Write a target's state, reason and health, in the caller's transaction."""
+    db.execute("UPDATE targets SET state = ?, why = ?, health = ? WHERE name = ?",
+               (target.state, target.why, json.dumps(asdict(target.health)), target.name))

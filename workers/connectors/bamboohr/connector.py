@@ -24,6 +24,7 @@ from workers.connectors.base import (
 )
 from workers.connectors.fieldmap import field_map, mapped, value_at
 from workers.connectors.http import Exchange, GuardedClient, outcome_of, sent
+from workers.limits import Pace, pace_settings
 
 LIST_MAX = 5_000_000
 """Bytes read of an employee's list of records."""
@@ -38,16 +39,20 @@ class BambooHrConnector:
     client: GuardedClient
     name: ClassVar[str] = "bamboohr"
     dedupes: ClassVar[bool] = False
+    pace: ClassVar[Pace] = Pace(rate_per_second=5.0, burst=10, in_flight=2)  # the vendor names no figure
     schema: ClassVar[tuple[Setting, ...]] = (
         Setting("url", "https://<company>.bamboohr.com", "url", required=True),
         Setting("api_key", "API key; its owner must be allowed to add trainings.", "secret", required=True),
         Setting("training_type", "Existing trainingTypeId for courses without an hris_type of their own.", "int"),
+        *pace_settings(pace),
         *COMMON,
     )
 
     def send(self, delivery: Delivery, target: Target) -> Answer:
         """Create, change or delete the achievement's record. The date is the UTC day of the completion."""
         event = delivery.payload
+        if delivery.event.startswith("credential."):
+            return Answer(Skipped("a training record says that a course was completed, not that a credential was awarded"))
         employee = self._employee(event)
         if not employee:
             return Answer(Parked("the event names no employee id"))
@@ -74,7 +79,7 @@ class BambooHrConnector:
     def find(self, delivery: Delivery, target: Target) -> bool | None:
         """Whether a record bears this event's id in at least this revision (for a revoke: whether none does)."""
         employee = self._employee(delivery.payload)
-        if not employee:
+        if not employee or delivery.event.startswith("credential."):
             return False
         fault, held = self._records(delivery, target, employee)
         if fault is not None:

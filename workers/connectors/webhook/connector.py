@@ -13,6 +13,7 @@ from typing import ClassVar
 from lrs.schema import COMMON, Setting
 from workers.connectors.base import Answer, Delivery, Target
 from workers.connectors.http import GuardedClient, sent
+from workers.limits import Pace, pace_settings
 
 
 def secret_complaint(text: str) -> str:
@@ -42,10 +43,12 @@ class WebhookConnector:
     now_us: Callable[[], int]
     name: ClassVar[str] = "webhook"
     dedupes: ClassVar[bool] = True
+    pace: ClassVar[Pace] = Pace(rate_per_second=500.0, burst=500, in_flight=4)  # how long it takes to answer slows us down
     schema: ClassVar[tuple[Setting, ...]] = (
         Setting("url", "Where events are POSTed.", "url", required=True),
         Setting("secret", "Signing secret, whsec_…; several with spaces between while rotating.", "secret",
                 required=True, check=secret_complaint),
+        *pace_settings(pace),
         *COMMON,
     )
 
