@@ -29,8 +29,12 @@ from verbs.installed import differing, spellings
 from workers.round import Round
 
 CONSUMER, ROUTE = "reread", "route"
+KINDS = frozenset({"course", "mapping"})
+"""The changes that make statements of the past mean something else."""
 SLICE = 200
 """Statements a round: their readings are rewritten in one write to the file that requests wait for."""
+SLICE_MAX = 2_000
+"""Statements a round where very many terms are to be looked up: each costs a look into the index in every round."""
 LOOK = 500
 """Changes looked at in one round."""
 
@@ -45,18 +49,20 @@ class Reread:
     owed: int = 0
 
 
-def reread_once(services: Services, n: int = SLICE) -> Reread:
-    """Read at most n statements again: in one write their readings, in another what follows from them and the cursor."""
+def reread_once(services: Services, n: int | None = None) -> Reread:
+    """Read at most n statements again (None: as many as pay): their readings in writes of `SLICE`, in one more write
+    what follows from them and the cursor."""
     store = services.store
     was, routed = store.work.cursor(CONSUMER), store.work.cursor(ROUTE)
     changes = store.directory.changes(was.change, LOOK)
-    open_ = [change for change in changes if change.kind in ("course", "mapping")]
+    open_ = [change for change in changes if change.kind in KINDS]
     if not open_:
         if len(changes) < LOOK:
             return Reread()
         store.work.advance(CONSUMER, was, Cursor(0, changes[-1].n), Round(store).output())
         return Reread(1)
     end, terms = changes[-1].n, touched(store, open_)
+    n = n or max(SLICE, min(SLICE_MAX, len(terms) // 4))
     records = store.statements.bearing(terms, 0, routed.seq, n + 1) if was.seq == 0 and len(open_) > 1 else None
     if records is None or len(records) > n:
         # more than one slice: one change at a time, so that one which comes meanwhile is walked from its own beginning
@@ -68,8 +74,9 @@ def reread_once(services: Services, n: int = SLICE) -> Reread:
     if len(records) <= n:
         round_.release(courses_of(store, [change for change in open_ if change.n <= end]))
     output = round_.output(fences=[(ROUTE, routed)])
-    if round_.readings and not store.mappings.put_readings(round_.installation, round_.readings):
-        return Reread(1)
+    for start in range(0, len(round_.readings), SLICE):
+        if not store.mappings.put_readings(round_.installation, round_.readings[start : start + SLICE]):
+            return Reread(1)
     now = Cursor(0, end) if len(records) <= n else Cursor(records[n - 1].seq, was.change)
     if not store.work.advance(CONSUMER, was, now, output):
         return Reread(1)

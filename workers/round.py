@@ -83,9 +83,12 @@ class Round:
     def take(self, record: Record) -> None:
         """Fold what a statement is evidence of. A void is read as its target, taken back (rule 14)."""
         if record.voids is None:
-            self._take(record, record.voided)
+            value = orjson.loads(record.text)
+            judgement = self._judge(record, value, self._read(record, value), record.voided)
+            if judgement.evidence and judgement.identifiers:
+                self._fold(*self._subject(judgement), judgement.evidence)
         elif record.void_effective and (target := self._store.statements.get(record.voids, voided=True)):
-            self._take(target, True)
+            self._void(target, record.seq)
 
     def take_again(self, record: Record) -> None:
         """Read a statement of the past with the map and the catalogue of this round.
@@ -142,11 +145,27 @@ class Round:
             self.again.append(Again(record, _verb_iri(value), stored, reading))
         return reading
 
-    def _take(self, record: Record, voided: bool) -> None:
-        value = orjson.loads(record.text)
-        judgement = self._judge(record, value, self._read(record, value), voided)
-        if judgement.evidence and judgement.identifiers:
-            self._fold(*self._subject(judgement), judgement.evidence)
+    def _void(self, target: Record, seq: int) -> None:
+        """Take the target back: where it is evidence by the maps in force, and where it stands as such since earlier ones.
+        `seq`: of the statement that voids it."""
+        value = orjson.loads(target.text)
+        judgement = self._judge(target, value, self._read(target, value), True)
+        if not judgement.identifiers:
+            return
+        subject, person = self._subject(judgement)
+        standing = self._standing(subject, target.seq)
+        if judgement.evidence and not standing and target.seq < seq:
+            # it counted for somebody else: the identifier has moved since
+            for holder in self._store.work.holders(target.seq):
+                known = None if needs_person(holder) else self._store.directory.person(holder.removeprefix("person:"))
+                self._fold(holder, known, self._standing(holder, target.seq))
+        judged = {self._catalogue.course(key).id for key, _ in judgement.evidence}
+        self._fold(subject, person, [*judgement.evidence, *((key, one) for key, one in standing if key not in judged)])
+
+    def _standing(self, subject: str, seq: int) -> list[tuple[str, Evidence]]:
+        """The evidence of this statement that stands for the subject, voided."""
+        found = ((key, state.evidence.get(seq)) for key, state in self._loaded(subject).items() if state is not None)
+        return [(key, replace(one, voided=True)) for key, one in found if one is not None and not one.voided]
 
     def _judge(self, record: Record, value: dict[str, object], reading: Reading, voided: bool) -> Judgement:
         return judge(value, reading, seq=record.seq, stored_us=record.seq, provider=record.provider, catalogue=self._catalogue,

@@ -60,9 +60,9 @@ def _route(services: Services, n: int) -> Routed:
         round_.take(record)
     output = round_.output(fences=[(reread.CONSUMER, reading_again)])
     now = Cursor(records[-1].seq if records else was.seq, changes[-1].n if changes else was.change)
-    if round_.readings:
-        # stored by a process that had not yet heard of the map in force; where that moved on, the next round reads anew
-        store.mappings.put_readings(round_.installation, round_.readings)
+    for start in range(0, len(round_.readings), reread.SLICE):
+        # stored by a process that had not yet heard of the map in force; where that moved on, it is read again by its change
+        store.mappings.put_readings(round_.installation, round_.readings[start : start + reread.SLICE])
     if not store.work.advance(CONSUMER, was, now, output):
         return Routed(lost=True)
     return Routed(len(records), len(changes), len(output.published), len(output.owed))

@@ -136,6 +136,8 @@ def in_words(told: maps.Diff) -> list[str]:
     if told.forgotten:
         lines.append(f"{told.forgotten} statement(s) count no longer, and nothing of it was sent: that is forgotten")
         lines += [f"           e.g. {one['status']} of {one['learner']} in {one['course']}" for one in told.forgotten_samples]
+    if not told.settled:
+        lines.append("the worker is not through with all statements and earlier changes yet: ask again later for exact counts")
     return lines
 
 

@@ -34,7 +34,8 @@ class Diff:
     their reading; `readings` counts the others by provider, verb IRI, old and new reading. `released`: events that would
     be published, by event and status; `parked`: completions of learners whom the directory does not know. `kept`: what
     counts no longer and was sent: it stays, nothing is revoked; `forgotten`: what counts no longer and was never sent.
-    `complete` is False where a limit ended the walk early."""
+    `complete` is False where a limit ended the walk early; `settled` is False while the worker has not yet met all
+    statements and earlier changes: then it will release those too."""
 
     kind: str
     number: int
@@ -51,6 +52,7 @@ class Diff:
     forgotten: int = 0
     forgotten_samples: list[dict[str, Any]] = field(default_factory=list)
     complete: bool = True
+    settled: bool = True
 
     @property
     def events(self) -> int:
@@ -143,7 +145,7 @@ def diff(store: Store, kind: str, number: int, progress: Progress = lambda share
     """
     found = version(store, kind, number)
     terms, round_ = _rehearsal(store, found)
-    told = Diff(kind, number)
+    told = Diff(kind, number, settled=_settled(store))
     counts: Counter[tuple[str, str, str, str]] = Counter()
     first, last = _bounds(store)
     for n, seq in reread.rehearse(store, terms, round_):
@@ -177,6 +179,12 @@ def moved(courses: list[Course], step: CourseStep) -> list[Course]:
     """The catalogue after the step."""
     gone = {*(course.id for course in step.put), *step.removed}
     return sorted([*(course for course in courses if course.id not in gone), *step.put], key=lambda course: course.id)
+
+
+def _settled(store: Store) -> bool:
+    routed, again = store.work.cursor(reread.ROUTE), store.work.cursor(reread.CONSUMER)
+    waiting = (change.kind in reread.KINDS for change in store.directory.changes(again.change, reread.LOOK))
+    return routed.seq >= store.statements.last_seq() and not any(waiting)
 
 
 def _bounds(store: Store) -> tuple[int, int]:

@@ -1,7 +1,10 @@
 """A changed map or course meets history: what was never sent is released, nothing is sent twice, nothing is lost."""
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -19,7 +22,9 @@ from lrs.services import Services
 from lrs.store.open_store import open_store
 from lrs.store.protocols.credentials import Credential
 from lrs.store.protocols.work import Cursor, Wanted
+from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.statements import SqliteStatements
+from lrs.store.sqlite.work import SqliteWork
 from verbs.read import from_json
 from verbs.tables import load
 from workers import reread
@@ -91,7 +96,7 @@ def test_a_void_after_a_rollback_still_revokes_what_was_sent(services: Services)
     roll_back(services, "verbs")
     send(services, {**statement("voided"), "object": {"objectType": "StatementRef", "id": one["id"]}})
     route(services)
-    assert [event for _, event, _ in said(services)] == ["completed"]
+    assert [event for _, event, _ in said(services)] == ["completed", "revoked"]
 
 
 def test_a_better_reading_of_what_was_sent_is_on_record_only(services: Services) -> None:
@@ -206,6 +211,87 @@ def test_long_history_is_read_in_slices_and_a_kill_goes_on_where_it_was(services
     assert len(feed(again)) == 25
     assert len({one["id"] for one in feed(again)}) == 25
     assert reread.reread_once(again).slices == 0
+
+
+@pytest.mark.parametrize("crash", [
+    (SqliteStatements, "bearing", 0), (SqliteMappings, "put_readings", 0), (SqliteMappings, "put_readings", 1),
+    (SqliteWork, "advance", 0), (SqliteWork, "advance", 1), (SqliteWork, "targets", 0), (SqliteWork, "states", 0)])
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_wherever_the_worker_dies_the_next_one_ends_in_the_same(
+    services: Services, monkeypatch: pytest.MonkeyPatch, crash: tuple[type, str, int], at: int,
+) -> None:
+    of, name, when = crash
+    send(services, *[statement(mail=mail) for mail in ("ada@example.com", "bob@example.com", "eve@example.com")], statement("passed"))
+    route(services)
+    maps.apply(services.store, "verbs", propose(services, ROW), who="test")
+    real, calls = getattr(of, name), []
+
+    def dies(*words: Any) -> Any:
+        calls.append(1)
+        if len(calls) == at and not when:
+            raise KeyboardInterrupt
+        result = real(*words)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(of, name, dies)
+    with contextlib.suppress(KeyboardInterrupt):
+        while reread.reread_once(services, 1).slices:
+            pass
+    monkeypatch.undo()
+    again = Services(services.settings, open_store(services.settings.data))
+    route(again)
+    assert sorted(said(again)) == [("7", "completed", "passed"), ("8", "completed", "completed")]
+    assert [verb for verb, _ in readings(again)] == ["completed"] * 3 + ["passed"]
+    assert again.store.work.count_held() == 1
+
+
+def test_a_worker_killed_by_the_system_goes_on_where_it_was(services: Services, tmp_path: Path) -> None:
+    people = [Person(str(n), f"p{n}@example.com", identifiers=tuple(email_identifiers(f"p{n}@example.com"))) for n in range(10, 210)]
+    services.store.directory.put_people(people)
+    send(services, *[statement(mail=one.email) for one in people])
+    route(services)
+    maps.apply(services.store, "verbs", propose(services, ROW), who="test")
+    code = ("import sys\nfrom pathlib import Path\nfrom lrs.config import Settings\nfrom lrs.services import Services\n"
+            "from lrs.store.open_store import open_store\nfrom workers.reread import reread_once\n"
+            "data = Path(sys.argv[1])\nservices = Services(Settings(data=data), open_store(data))\n"
+            "while reread_once(services, 2).slices: print('slice', flush=True)\nprint('end', flush=True)")
+    kills = 0
+    for lines in (5, 17, 40):
+        worker = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert worker.stdout
+        seen = [worker.stdout.readline().strip() for _ in range(lines)]
+        worker.kill()
+        worker.wait()
+        worker.stdout.close()
+        kills += "end" not in seen
+    assert kills == 3
+    assert 0 < len(feed(services)) < 200
+    route(services)
+    assert sorted(person for person, _, _ in said(services)) == sorted(one.employee_id for one in people)
+
+
+def test_a_void_finds_whom_the_statement_counted_for_when_the_identifier_has_moved(services: Services) -> None:
+    one = statement("completed")
+    send(services, one)
+    route(services)
+    services.store.directory.put_people([Person("7", "ada2@example.com", identifiers=tuple(email_identifiers("ada2@example.com")))])
+    services.store.directory.put_people([Person("9", "ada@example.com", identifiers=tuple(email_identifiers("ada@example.com")))])
+    route(services)
+    send(services, {**statement("voided", "ada2@example.com"), "object": {"objectType": "StatementRef", "id": one["id"]}})
+    route(services)
+    assert said(services) == [("7", "completed", "completed"), ("7", "revoked", "completed")]
+
+
+def test_a_diff_says_when_the_worker_is_not_through_yet(services: Services) -> None:
+    send(services, statement())
+    number = propose(services, ROW)
+    assert not maps.diff(services.store, "verbs", number).settled
+    route(services)
+    assert maps.diff(services.store, "verbs", number).settled
+    maps.apply(services.store, "verbs", number, who="test")
+    assert not maps.diff(services.store, "verbs", number).settled
 
 
 def test_no_slice_holds_the_lock_that_requests_wait_for_long(services: Services) -> None:

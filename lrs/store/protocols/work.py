@@ -213,6 +213,10 @@ class Work(Protocol):
         """Everything known of these subjects."""
         ...
 
+    def holders(self, seq: int) -> list[str]:
+        """The subjects for whom the statement with this seq is evidence. Looks at every state: for rare questions."""
+        ...
+
     def feed(self, after: int, limit: int) -> list[FeedRow]:
         """At most `limit` rows with n > after, oldest first."""
         ...

@@ -69,6 +69,12 @@ class SqliteWork(Deliveries, Targets):
             return [StateRow(subject, course, bytes(body), bool(held)) for wanted in dict.fromkeys(subjects)
                     for subject, course, body, held in db.execute("SELECT * FROM states WHERE subject = ? ORDER BY course", (wanted,))]
 
+    def holders(self, seq: int) -> list[str]:
+        """The subjects for whom the statement with this seq is evidence; looks at every state (about 1 s a gigabyte)."""
+        with self._database.read() as db:
+            return [subject for (subject,) in db.execute("SELECT DISTINCT subject FROM states WHERE instr(body, ?) ORDER BY subject",
+                                                         (b'{"seq":%d,' % seq,))]
+
     def held(self, limit: int = 100) -> list[StateRow]:
         """States with an achievement that waits for a person."""
         with self._database.read() as db:
