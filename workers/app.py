@@ -32,6 +32,7 @@ BACKOFF_SECONDS = 2.0
 
 _log = logging.getLogger("workers")
 _not_before: dict[str, float] = {}
+_works: dict[str, Work] = {}
 
 
 @cache
@@ -60,9 +61,10 @@ def _bell() -> Bell:
     return Bell(app)
 
 
-@cache
 def _work(name: str) -> Work:
-    return CONSUMERS[name].start(services(), f"celery-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}")
+    if name not in _works:
+        _works[name] = CONSUMERS[name].start(services(), f"celery-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}")
+    return _works[name]
 
 
 @contextlib.contextmanager
@@ -130,6 +132,10 @@ def _log_as_we_do(**_: Any) -> None:
 
 
 @signals.worker_process_shutdown.connect
-def _close_store(**_: Any) -> None:
+def _close(**_: Any) -> None:
+    """Let end what is under way, a slow call to a target for one, and record it."""
+    for work in _works.values():
+        if close := getattr(work, "close", None):
+            close(settings().stop_seconds / 2)
     if services.cache_info().currsize:
         services().store.close()

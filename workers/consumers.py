@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from lrs.services import Services
 from workers.connectors.registry import connectors
-from workers.deliver import deliver_once
+from workers.deliver import Deliverer
 from workers.route import route_once
 
 Work = Callable[[], int]
 """One slice of work; how much was done, 0 when nothing is left for now. Raises `StoreUnavailable`."""
 
 DELIVER_SLICE = 32
-"""Deliveries claimed by one call: with the slowest target allowed, a call still ends well before `broker.HARD_LIMIT`."""
+"""Calls started by one slice, which waits for none that takes long: it ends well before `broker.HARD_LIMIT`."""
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -49,8 +49,7 @@ def _route(services: Services, owner: str) -> Work:
 
 
 def _deliver(services: Services, owner: str) -> Work:
-    known = connectors(now_us)
-    return lambda: deliver_once(services, now_us, known, DELIVER_SLICE, owner=owner)
+    return Deliverer(services, owner, now_us, connectors(now_us), slice=DELIVER_SLICE)
 
 
 def _upkeep(services: Services, owner: str) -> Work:

@@ -51,3 +51,5 @@ def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Ev
             # one bad statement must not end the worker for all others; the loop says so and goes on trying
             log.exception("%s failed; again in %.0f s", name, BACKOFF_SECONDS)
             stop.wait(BACKOFF_SECONDS)
+    if close := getattr(work, "close", None):
+        close(services.settings.stop_seconds / 2)

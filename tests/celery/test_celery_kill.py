@@ -4,10 +4,15 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 import pytest
 from real_parts import until
+
+from lrs.store.protocols.work import TargetRow, Wanted
 
 pytestmark = pytest.mark.slow
 
@@ -66,3 +71,36 @@ def test_a_killed_worker_with_all_its_processes_is_replaced_and_the_event_is_del
     site.celery("beat", "beat")
     until(lambda: site.came(1), 30, "it is delivered")
     assert site.received() == {"0": 1, "1": 1}
+
+
+@pytest.fixture
+def slow():
+    """A receiver that takes its time; `came` holds the webhook-ids of the requests it was sent."""
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.server.came.append(self.headers["webhook-id"])
+            time.sleep(1.5)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.came = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_worker_that_is_told_to_stop_ends_the_delivery_that_is_under_way_and_records_it(site, slow):
+    site.store.work.add_target(TargetRow("slow", "webhook", {"url": f"http://127.0.0.1:{slow.server_port}/", "allow_private": True,
+                                                             "secret": "whsec_" + "B" * 43 + "=", "timeout": 10}))
+    assert site.post(site.client(), 2) == 200
+    until(lambda: slow.came, 20, "the receiver has the request")
+    working = [part for part in site.parts if part.name == "successor"]
+    assert [part.stop() for part in working] in ([0], [1])
+    (delivery,) = site.store.work.deliveries(Wanted(target="slow"), 10)
+    assert (delivery.state, len(site.store.work.attempts(delivery.id)), len(slow.came)) == ("delivered", 1, 1)

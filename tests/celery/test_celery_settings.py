@@ -29,19 +29,6 @@ def test_a_message_is_acknowledged_late_taken_singly_and_comes_back_only_after_t
     assert conf["broker_transport_options"]["visibility_timeout"] == VISIBILITY > conf["task_time_limit"] == HARD_LIMIT
 
 
-def test_no_slice_of_deliveries_takes_as_long_as_the_hard_limit():
-    from lrs.schema import SettingsInvalid
-    from workers.connectors.registry import new_secret, settings_for
-    from workers.consumers import DELIVER_SLICE
-    from workers.deliver import EXCHANGES, POOL
-
-    slowest, target = 30, {"url": "https://x.example/", "secret": new_secret()}
-    assert settings_for("webhook", {**target, "timeout": slowest})["timeout"] == slowest
-    with pytest.raises(SettingsInvalid, match="timeout"):
-        settings_for("webhook", {**target, "timeout": slowest + 1})
-    assert DELIVER_SLICE / POOL * EXCHANGES * slowest < HARD_LIMIT
-
-
 def test_the_beat_the_queues_and_the_tasks_are_those_of_the_one_table():
     conf = configuration("redis://localhost/0")
     assert set(conf["beat_schedule"]) == set(CONSUMERS)

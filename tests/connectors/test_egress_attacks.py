@@ -45,7 +45,7 @@ class Listener:
             if self._context is not None:
                 connection = self._context.wrap_socket(connection, server_side=True)
             said = connection.recv(65536)
-            while said and b"content-length: 2" in said and not said.endswith(b"{}"):
+            while said and b"content-length: 2" in said.lower() and not said.endswith(b"{}"):
                 said += connection.recv(65536)
             self.requests.append(said)
             if callable(self._answer):
