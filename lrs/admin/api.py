@@ -39,6 +39,7 @@ def blueprint(name: str, description: str) -> Blueprint:
     made = Blueprint(name, name, url_prefix=f"/api/v1/{name}", description=description)
     made.before_request(guard)
     made.errorhandler(422)(bad_input)
+    made.errorhandler(RecursionError)(too_deep)
     return made
 
 
@@ -58,6 +59,11 @@ def bad_input(error: HTTPException) -> Response:
     findings = [Finding(f"?{path[0]}" if place == "query" else "/" + "/".join(path), why, "api.input", "")
                 for place, tree in messages.items() for path, why in _leaves(tree)]
     return http.failed(400, "invalid", str(Invalid(findings)), findings=findings)
+
+
+def too_deep(error: RecursionError) -> Response:
+    """A body nested so deeply that no parser ends with it."""
+    return http.failed(400, "invalid", "the body is nested too deeply")
 
 
 def page(items: Sequence[Any], next_cursor: str = "") -> dict[str, Any]:

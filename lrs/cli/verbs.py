@@ -26,6 +26,7 @@ EVIDENCE = {
     "awarded": "credential.awarded, or nothing if it is awarded already,",
     "scored": "nothing by itself; it updates the score on record",
 }
+OF_CREDENTIAL = {"awarded": "credential.awarded", "withdrawn": "credential.revoked, where it was awarded,"}
 
 
 @click.group()
@@ -103,7 +104,7 @@ def explain(settings: Settings, file: TextIO, provider: str, as_json: bool) -> N
     """Say how the statement in FILE (- for standard input) is read: by which row and rule, and what it would trigger."""
     try:
         statement = json.load(file)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"not JSON: {error}") from error
     if not isinstance(statement, dict):
         raise click.UsageError("a statement is a JSON object")
@@ -125,17 +126,20 @@ def _explained(told: dict[str, Any]) -> list[str]:
     lines.append(f"why       {told['why']}")
     if told["rule_says"]:
         lines.append(f"rule {told['rule']:<5}{told['rule_says']}")
-    lines.append(f"triggers  {_triggers(told['courses'], set(told['statuses']), told['employee_id'], told['learner'])}")
+    lines.append(f"triggers  {_triggers(told)}")
     return lines
 
 
-def _triggers(courses: list[str], statuses: set[str], who: str, identifiers: list[str]) -> str:
+def _triggers(told: dict[str, Any]) -> str:
     """What becomes of the evidence, in a sentence. Whether it is new, better or the same depends on what stands."""
-    if not courses:
+    statuses, named = told["statuses"], told["credentials"] or told["courses"]
+    if not named:
         return "nothing"
-    what = next((words for status, words in EVIDENCE.items() if status in statuses - {"attended"} or statuses == {status}), OUTCOME)
-    known = f" for employee {who}" if who else f", parked until the directory knows {identifiers[0] if identifiers else 'the learner'}"
-    return f"{what} for {', '.join(courses)}{'' if 'scored' in statuses else known}"
+    events = OF_CREDENTIAL if told["credentials"] else EVIDENCE
+    what = next((words for status, words in events.items() if status in statuses), OUTCOME)
+    learner = told["learner"][0] if told["learner"] else "the learner"
+    known = f" for employee {told['employee_id']}" if told["employee_id"] else f", parked until the directory knows {learner}"
+    return f"{what} for {', '.join(named)}{'' if 'scored' in statuses else known}"
 
 
 add_versions(command, "verbs")

@@ -12,7 +12,7 @@ from lrs.directory import csv
 from lrs.directory.csv import Refused
 from lrs.errors import Finding, Invalid
 from lrs.ingest import maps
-from lrs.management.maps import propose, refused
+from lrs.management.maps import must_be_text, propose, refused
 from lrs.sources.lms.translate import course_iri
 from lrs.store.open_store import Store
 from lrs.store.protocols.mappings import CourseStep
@@ -53,7 +53,7 @@ def read(text: str, public_url: str) -> Read:
     if text.lstrip("\ufeff \r\n\t")[:1] in ("{", "["):
         try:
             return read_json(json.loads(text.lstrip("\ufeff")), public_url)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"not JSON: {error}") from error
     taken, wrong = csv.courses(io.StringIO(text))
     return _read(taken, (), wrong, public_url)
@@ -61,6 +61,7 @@ def read(text: str, public_url: str) -> Read:
 
 def read_json(value: object, public_url: str) -> Read:
     """`read` of a JSON document. Raises ValueError where it is none."""
+    must_be_text(value)
     if not isinstance(value, Mapping) or not {*value} <= {"put", "removed"} or not all(isinstance(part, list) for part in value.values()):
         raise ValueError('the JSON of a course map is an object with the lists "put" and "removed"')
     taken: list[tuple[int, Course]] = []

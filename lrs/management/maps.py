@@ -76,6 +76,14 @@ def refused(why: str, rule: str = "mapping.apply") -> Invalid:
     return Invalid([Finding("", why, rule, "")])
 
 
+def must_be_text(value: object) -> None:
+    """Raises `Invalid` for a value with text in it that no file can hold (lone surrogates, as JSON can name them)."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise refused("there is text in it that is no Unicode, or it is nested too deeply", "mapping.text") from error
+
+
 def version(store: Store, kind: str, number: int) -> Mapping:
     """The version; raises `Invalid` where there is none."""
     found = store.mappings.get(kind, number)
@@ -95,6 +103,7 @@ def versions(store: Store, kind: str) -> list[dict[str, Any]]:
 
 def propose(store: Store, kind: str, body: bytes, *, who: str, note: str, detail: dict[str, Any]) -> Mapping:
     """Keep the document as a version on top of the active one. Raises `Invalid` where it changes nothing."""
+    must_be_text(note)
     active = store.mappings.active(kind)
     if kind == maps.VERBS and maps.from_json(body) == maps.from_json(active.body if active else b""):
         raise refused("this changes nothing of the map in force", "mapping.empty")
@@ -118,6 +127,7 @@ def rollback(store: Store, kind: str, *, who: str, note: str = "") -> Mapping:
     """Propose and apply what was in force before the active version, under a new number: map versions only rise. Rolled
     back twice, the map is where it began. Raises `Invalid` where nothing was ever applied, or (courses) where one of
     the courses was changed by another way since."""
+    must_be_text(note)
     active = store.mappings.active(kind)
     if active is None:
         raise refused(f"no version of the {kind} map was ever applied: there is nothing to roll back")

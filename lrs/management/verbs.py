@@ -14,10 +14,11 @@ import orjson
 from lrs.completions import providers
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.judge import judge
+from lrs.completions.model import CREDENTIAL
 from lrs.completions.providers import ProviderRules
 from lrs.errors import Finding, Invalid
 from lrs.ingest import maps
-from lrs.management.maps import Progress, propose, refused
+from lrs.management.maps import Progress, must_be_text, propose, refused
 from lrs.store.open_store import Store
 from lrs.store.protocols.mappings import Mapping as Version
 from verbs.installed import Fault, Key, checked, key, read_rows, versions
@@ -58,6 +59,7 @@ def unmapped(
 
 def explain(store: Store, statement: Mapping[str, Any], provider: str = "") -> dict[str, Any]:
     """How this statement is read by the map in force, by which row and rule, and for whom it would count."""
+    must_be_text([statement, provider])
     verb_map = maps.current(store)
     reading = verb_map.read(statement, provider)
     catalogue = Catalogue(store.directory.courses(), verb_map.rules)
@@ -72,7 +74,9 @@ def explain(store: Store, statement: Mapping[str, Any], provider: str = "") -> d
         "verb": reading.verb, "row": asdict(reading.via) if reading.via else None, "kind": reading.kind, "outcome": reading.outcome,
         "score": asdict(reading.score) if reading.score else None, "duration": reading.duration, "map_version": reading.map_version,
         "rule": judgement.rule, "rule_says": verb_map.table.rules.get(judgement.rule, ""), "why": judgement.why, "hold": judgement.hold,
-        "courses": [name for name, _ in pairs], "statuses": sorted({one.status for _, one in pairs}),
+        "courses": [name for name, _ in pairs if not name.startswith(CREDENTIAL)],
+        "credentials": [name.removeprefix(CREDENTIAL) for name, _ in pairs if name.startswith(CREDENTIAL)],
+        "statuses": sorted({one.status for _, one in pairs}),
         "learner": list(judgement.identifiers), "employee_id": who,
         "suggestion": "" if reading.via else verb_map.table.suggestion(iri),
     }  # fmt: skip
@@ -88,7 +92,7 @@ def propose_text(store: Store, text: str, *, who: str, note: str = "", whole: bo
     if text.lstrip("\ufeff \r\n\t")[:1] in ("{", "["):
         try:
             value = json.loads(text.lstrip("\ufeff"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise refused(f"not JSON: {error}", "mapping.json") from error
         return propose_json(store, value, who=who, note=note, whole=whole)
     try:
@@ -100,6 +104,7 @@ def propose_text(store: Store, text: str, *, who: str, note: str = "", whole: bo
 
 def propose_json(store: Store, value: object, *, who: str, note: str = "", whole: bool = False) -> Version:
     """A version from the JSON document of `propose_text`; the same promises."""
+    must_be_text(value)
     if not isinstance(value, Mapping) or not {*value} <= {*FIELDS} or not all(isinstance(part, list) for part in value.values()):
         raise refused(f"a proposal is a JSON object of lists: {', '.join(FIELDS)}", "mapping.json")
     faults: list[Finding] = []

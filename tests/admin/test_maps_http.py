@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lrs.app import create_app
 from lrs.auth import credentials
@@ -197,3 +200,30 @@ def test_the_pages_of_rows_are_all_rows(client: FlaskClient, admin: dict[str, st
     assert len(seen) == len({(one["verb_iri"], one["provider"], one["activity_type"]) for one in seen}) > 150
     assert client.get("/api/v1/verbs?cursor=abc", headers=admin).status_code == 400
     assert client.get("/api/v1/verbs/unmapped?cursor=-1", headers=admin).status_code == 400
+
+
+WORDS = ("rows", "providers", "without_providers", "note", "whole", "put", "removed", "id", "aliases", "all_of", "sessions", "title",
+         "repeat_after_days", "hris_type", "verb_iri", "canonical", "completion_event", "provider", "score_min", "opt_in", "statement",
+         "verb", "object", "actor", "mbox", "result", "context")
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.sampled_from(
+    ["", "x:1", VENDOR, "completed", "yes", "-", "mailto:a@b.example", "\ud800", "a\x00b", "pass_mark"]), st.text(max_size=5))
+BODIES = st.recursive(SCALARS, lambda inner: st.one_of(
+    st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(WORDS), inner, max_size=5)))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(place=st.sampled_from(["POST verbs/versions", "POST courses/versions", "PUT courses", "POST verbs/explain", "POST verbs/rollback"]),
+       body=BODIES)
+def test_whatever_is_sent_is_done_or_refused_in_the_one_shape(client: FlaskClient, admin: dict[str, str], place: str, body: Any) -> None:
+    method, path = place.split()
+    answer = client.open(f"/api/v1/{path}", method=method, data=json.dumps(body), content_type="application/json", headers=admin)
+    assert answer.status_code in (200, 201, 400), answer.text
+    if answer.status_code == 400:
+        assert answer.json["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"rows": NaN}', b"[" * 100_000])
+def test_a_body_that_is_no_json_is_refused(client: FlaskClient, admin: dict[str, str], body: bytes) -> None:
+    for path in ("verbs/versions", "courses/versions", "verbs/explain"):
+        answer = client.post(f"/api/v1/{path}", data=body, content_type="application/json", headers=admin)
+        assert (answer.status_code, bool(answer.json["message"])) == (400, True)

@@ -99,6 +99,8 @@ def test_every_fault_of_a_file_is_named(services: Services) -> None:
     (("verbs", "propose", "-"), HEADER, 1, "changes nothing"), (("verbs", "propose", "-"), "colour\nred\n", 1, "no column"),
     (("verbs", "propose", "-"), "{", 1, "not JSON"), (("verbs", "propose", "-"), "[]", 1, "JSON object"),
     (("verbs", "propose", "-"), b"\xff", 2, "UTF-8"), (("courses", "propose", "-"), b"\xff", 2, "UTF-8"),
+    (("verbs", "propose", "-"), "[" * 100_000, 1, "not JSON"), (("courses", "propose", "-"), "[" * 100_000, 2, "not JSON"),
+    (("verbs", "explain", "-"), "[" * 100_000, 2, "not JSON"), (("verbs", "propose", "-"), '{"rows": ["\\ud800"]}', 1, "no Unicode"),
     (("courses", "propose", "-"), "{", 2, "not JSON"), (("courses", "propose", "-"), "colour\n", 2, "no column"),
     (("courses", "propose"), None, 2, "name a file"), (("verbs", "diff", "0"), None, 2, "0"),
     (("courses", "show", "x:none"), None, 1, "no course"),
@@ -107,6 +109,16 @@ def test_what_cannot_be_done_is_one_sentence(
     services: Services, words: tuple[str, ...], given: str | bytes | None, code: int, why: str,
 ) -> None:
     assert why in lrs(services, *words, given=given, code=code).stderr
+
+
+def test_a_badge_is_explained_as_the_credential_that_it_is(services: Services) -> None:
+    lrs(services, "verbs", "propose", "-", given='{"providers": [{"provider": "badger", "opt_in": ["mastered"]}]}')
+    lrs(services, "verbs", "apply", "1")
+    badge = json.dumps({"actor": {"mbox": "mailto:ada@example.com"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/mastered"},
+                        "object": {"id": "https://badges.example/1"}})
+    said = lrs(services, "verbs", "explain", "-", "--provider", "badger", given=badge).stdout
+    assert "triggers  credential.awarded for https://badges.example/1 for employee 7" in said
+    assert "triggers  nothing" in lrs(services, "verbs", "explain", "-", given=badge).stdout
 
 
 def test_a_catalogue_is_proposed_compared_and_applied(services: Services) -> None:
