@@ -66,6 +66,7 @@ class Deliverer:
     clock: Callable[[], int]
     connectors: Mapping[str, Connector]
     rng: Callable[[], float] = random.random
+    slice: int = 32
 
     def __post_init__(self) -> None:
         self._limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
@@ -77,10 +78,10 @@ class Deliverer:
         self._led = False
         self._targets: dict[str, Target] = {}
 
-    def __call__(self, limit: int = 1000) -> int:
-        """One slice: start what is due, at most `limit` calls, and record what ended, until nothing is due, or all that
-        is left are calls that take long. How much was done, 0 if nothing. Raises `StoreUnavailable`."""
-        done = sum(self._lead(limit, PATIENCE))
+    def __call__(self) -> int:
+        """Start what is due, at most `slice` calls, and record what ended, until nothing is due, or all that is left are
+        calls that take long. How much was done, 0 if nothing. Raises `StoreUnavailable`."""
+        done = sum(self._lead(self.slice, PATIENCE))
         if not done:
             for client in {id(found): found for one in self.connectors.values() if (found := getattr(one, "client", None))}.values():
                 client.close_idle()

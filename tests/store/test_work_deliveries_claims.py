@@ -1,0 +1,262 @@
+"""Claims within limits that several workers share; batches, lost workers, replay by filter, pages and upgrades."""
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_work_deliveries import LATER, SECOND, claim, end, publish, states, work
+
+from lrs.store.protocols.work import Attempt, Cursor, Output, Published, TargetRow, Wanted
+from lrs.store.sqlite import deliveries, targets
+from lrs.store.sqlite import work as sqlite_work
+from lrs.store.sqlite.database import Database
+from lrs.store.sqlite.work import SqliteWork
+from workers.limits import Pace, TargetLimits
+
+__all__ = ["work"]  # the fixture
+
+
+def limits(**pace: object) -> TargetLimits:
+    return TargetLimits({"webhook": Pace(**pace)})  # type: ignore[arg-type]
+
+
+def many(work: SqliteWork, n: int, target: str = "hris") -> None:
+    publish(work, *[("completed", f"{target}{i}", 1) for i in range(n)], targets=(target,))
+
+
+def test_no_more_calls_of_a_target_are_leased_than_it_may_have_in_flight(work: SqliteWork) -> None:
+    many(work, 10)
+    first = work.claim_due(100, 60, "me", LATER, limits(in_flight=3))
+    assert len(first) == 3
+    assert work.claim_due(100, 60, "another", LATER, limits(in_flight=3)) == []
+    end(work, first[0], "delivered")
+    assert len(work.claim_due(100, 60, "another", LATER, limits(in_flight=3))) == 1
+
+
+def test_the_bucket_of_a_target_is_one_for_all_workers_and_fills_with_time(work: SqliteWork, tmp_path: Path) -> None:
+    other = SqliteWork(Database(tmp_path / "work.db"))
+    many(work, 40)
+    pace = limits(rate_per_second=2.0, burst=5, in_flight=16)
+    assert len(work.claim_due(3, 60, "me", LATER, pace)) == 3
+    assert len(other.claim_due(100, 60, "another", LATER, pace)) == 2
+    assert work.claim_due(100, 60, "me", LATER + SECOND // 4, pace) == []
+    assert len(other.claim_due(100, 60, "another", LATER + SECOND, pace)) == 2
+
+
+CLAIMER = """
+import sys
+from pathlib import Path
+from lrs.store.sqlite.database import Database
+from lrs.store.sqlite.work import SqliteWork
+from workers.limits import Pace, TargetLimits
+work = SqliteWork(Database(Path(sys.argv[1])))
+limits = TargetLimits({"webhook": Pace(1000.0, 1000, 4)})
+for _ in range(30):
+    print(len(work.claim_due(3, 60, sys.argv[2], int(sys.argv[3]), limits)))
+"""
+
+
+def test_processes_that_claim_at_once_share_the_limit_exactly(work: SqliteWork, tmp_path: Path) -> None:
+    many(work, 50)
+    running = [subprocess.Popen([sys.executable, "-c", CLAIMER, str(tmp_path / "work.db"), f"w{n}", str(LATER)],
+                                stdout=subprocess.PIPE, text=True) for n in range(3)]
+    got = [int(line) for process in running for line in process.communicate(timeout=60)[0].split()]
+    assert sum(got) == 4
+
+
+def test_places_are_shared_out_whatever_the_backlog_of_one(work: SqliteWork) -> None:
+    work.add_target(TargetRow("crm", "webhook"))
+    many(work, 100)
+    many(work, 3, "crm")
+    pace = limits(in_flight=16)
+    assert sorted(one.target for one in work.claim_due(4, 60, "me", LATER, pace)) == ["crm", "crm", "hris", "hris"]
+    assert sorted(one.target for one in work.claim_due(2, 60, "me", LATER, pace)) == ["crm", "hris"]
+
+
+def test_a_single_place_goes_to_the_target_that_waits_longest(work: SqliteWork) -> None:
+    work.add_target(TargetRow("crm", "webhook"))
+    many(work, 4)
+    many(work, 4, "crm")
+    served = []
+    for n in range(6):
+        [one] = work.claim_due(1, 60, "me", LATER + n, limits())
+        served.append(one.target)
+        end(work, one, "delivered")
+    assert served in (["crm", "hris"] * 3, ["hris", "crm"] * 3)
+
+
+def test_a_target_that_has_only_blocked_ones_takes_no_place_from_another(work: SqliteWork) -> None:
+    work.add_target(TargetRow("crm", "webhook"))
+    publish(work, ("completed", "a", 1), ("updated", "a", 2))
+    end(work, claim(work)[0], "parked", status=None)
+    many(work, 1, "crm")
+    assert [one.target for one in work.claim_due(1, 60, "me", LATER, limits())] == ["crm"]
+
+
+def test_one_call_carries_several_deliveries_under_one_lease_but_never_two_of_one_achievement(work: SqliteWork) -> None:
+    publish(work, ("completed", "a", 1), ("updated", "a", 2), ("completed", "b", 1), ("completed", "c", 1))
+    claimed = work.claim_due(1, 60, "me", LATER, limits(batch_max=100, in_flight=1))
+    assert [(one.event_id, one.revision) for one in claimed] == [("a", 1), ("b", 1), ("c", 1)]
+    assert len({one.lease for one in claimed}) == 1
+    assert work.claim_due(1, 60, "me", LATER, limits(batch_max=100, in_flight=1)) == []
+
+
+def test_what_ended_is_recorded_in_the_commit_of_the_next_claim(work: SqliteWork) -> None:
+    many(work, 2)
+    [one] = work.claim_due(1, 60, "me", LATER, limits(in_flight=1))
+    ended = [Attempt(one.id, one.lease, LATER, "delivered", 1, None, "", 200, says="up")]
+    [two] = work.claim_due(1, 60, "me", LATER, limits(in_flight=1), ended)
+    assert two.id != one.id
+    assert work.count_by_state() == {"delivered": 1, "leased": 1}
+
+
+def test_an_open_breaker_uses_up_no_attempt_and_a_resumed_target_starts_afresh(work: SqliteWork) -> None:
+    many(work, 10)
+    for n in range(5):
+        [one] = work.claim_due(1, 60, "me", LATER + n, limits())
+        work.record([Attempt(one.id, one.lease, LATER + n, "waiting", 1, LATER + n, "503", 503, says="down")], limits())
+    assert work.claim_due(9, 60, "me", LATER + SECOND, limits()) == []
+    assert sum(row.attempts for row in work.deliveries(Wanted(), 100)) == 5
+    work.set_target_state("hris", "active")
+    assert len(work.claim_due(9, 60, "me", LATER + SECOND, limits())) == 4
+
+
+def test_an_alert_is_logged_when_a_target_is_stopped(work: SqliteWork, caplog: pytest.LogCaptureFixture) -> None:
+    many(work, 1)
+    [one] = claim(work)
+    work.record([Attempt(one.id, one.lease, LATER, "waiting", 0, LATER, "answered 410", 410, target_state="disabled")], limits())
+    assert "target hris disabled: answered 410" in caplog.text
+
+
+def test_a_delivery_in_whose_hands_three_workers_ended_is_dead_and_its_neighbours_are_not(work: SqliteWork) -> None:
+    many(work, 4)
+    now, pace = LATER, limits(batch_max=10)
+    poison = work.claim_due(1, 60, "w", now, pace)[0].id
+    for _ in range(5):
+        now += 61 * SECOND
+        while claimed := work.claim_due(9, 60, "w", now, pace):
+            assert all(one.unclear for one in claimed)
+            leases = [one.lease for one in claimed]
+            assert len(set(leases)) == len(leases)  # a suspect goes alone
+            for one in claimed:
+                if one.id != poison:
+                    end(work, one, "delivered")
+            if poison in {one.id for one in claimed}:
+                break  # the worker is killed
+    rows = {row.id: (row.state, row.why) for row in work.deliveries(Wanted(), 10)}
+    assert rows.pop(poison) == ("dead", "3 workers in a row ended while they were sending it")
+    assert {state for state, _ in rows.values()} == {"delivered"}
+    assert work.attempts(poison)[-1].state == "dead"
+    assert work.replay(Wanted(ids=(poison,)), now=now, dry=False) == 1
+    assert [one.id for one in claim(work, now=now)] == [poison]
+
+
+def test_on_their_last_chance_one_at_a_time_is_in_flight(work: SqliteWork) -> None:
+    many(work, 6)
+    now = LATER
+    for _ in range(2):
+        assert len(work.claim_due(9, 60, "w", now, limits(in_flight=16))) == 6
+        now += 61 * SECOND
+    [alone] = work.claim_due(9, 60, "w", now, limits(in_flight=16))
+    assert work.claim_due(9, 60, "w", now, limits(in_flight=16)) == []
+    end(work, alone, "delivered")
+    assert len(work.claim_due(9, 60, "w", now, limits(in_flight=16))) == 1
+
+
+def test_a_credential_event_is_never_told_as_learning(work: SqliteWork) -> None:
+    def credential(kind: str, revision: int, key: str = "badge") -> None:
+        body = json.dumps({"event": f"credential.{kind}", "id": key, "revision": revision}).encode()
+        at = work.cursor("route")
+        work.advance("route", at, Cursor(at.seq + 1, 0), Output((), [Published(f"credential.{kind}", key, revision, body)], [(0, "hris")]))
+
+    credential("awarded", 1)
+    [one] = claim(work)
+    assert one.event == "credential.awarded"
+    end(work, one, "delivered")
+    credential("revoked", 2)
+    [two] = claim(work)
+    assert two.event == json.loads(two.payload)["event"] == "credential.revoked"
+    credential("awarded", 1, "never sent")
+    credential("revoked", 2, "never sent")
+    assert sorted(row.state for row in work.deliveries(Wanted(), 10)) == ["cancelled", "cancelled", "delivered", "leased"]
+
+
+def test_settings_of_a_target_change_and_its_state_stays(work: SqliteWork) -> None:
+    work.set_target_state("hris", "paused", "by hand")
+    assert work.change_target("hris", {"url": "https://new.example"})
+    target = work.target("hris")
+    assert target is not None
+    assert (target.settings, target.state, target.why) == ({"url": "https://new.example"}, "paused", "by hand")
+    assert not work.change_target("nobody", {})
+
+
+def test_deliveries_are_listed_and_replayed_by_event_person_and_course(work: SqliteWork) -> None:
+    rows = [Published("learning.completed", f"e{n}", 1, json.dumps(
+        {"user": {"externalId": str(n % 2)}, "course": {"id": f"c{n % 3}"}}).encode()) for n in range(12)]
+    assert work.advance("route", Cursor(), Cursor(1, 0), Output((), rows, [(n, "hris") for n in range(12)]))
+    for one in work.claim_due(99, 60, "me", LATER):
+        end(work, one, "delivered")
+    for wanted, n in ((Wanted(person="1"), 6), (Wanted(course="c2"), 4), (Wanted(person="0", course="c0"), 2),
+                      (Wanted(event="learning.completed"), 12), (Wanted(event="learning.revoked"), 0)):
+        assert len(work.deliveries(wanted, 100)) == n
+        assert work.replay(wanted, now=LATER, dry=True) == n
+        assert work.replay(wanted, now=LATER, dry=False) == n
+        sent = work.claim_due(99, 60, "me", LATER)
+        assert len(sent) == n
+        for one in sent:
+            end(work, one, "delivered")
+
+
+def test_a_replay_counts_what_it_sends_also_where_there_are_later_revisions_and_revokes(work: SqliteWork) -> None:
+    publish(work, ("completed", "a", 1))
+    first = claim(work)[0]
+    end(work, first, "delivered")
+    publish(work, ("updated", "a", 2))
+    end(work, claim(work)[0], "delivered")
+    publish(work, ("completed", "b", 1))
+    publish(work, ("revoked", "b", 2))
+    for wanted in (Wanted(ids=(first.id,)), Wanted(state="cancelled"), Wanted(target="hris")):
+        counted = work.replay(wanted, now=LATER, dry=True)
+        assert work.replay(wanted, now=LATER, dry=False) == counted
+        sent = []
+        while claimed := claim(work):
+            sent += claimed
+            for one in claimed:
+                end(work, one, "delivered")
+        assert len(sent) == counted
+        assert [one.revision for one in sent if one.event_id == "a"] in ([1, 2], [])
+        assert states(work)
+
+
+def test_pages_show_each_delivery_once_while_others_come(work: SqliteWork) -> None:
+    many(work, 25)
+    seen: list[str] = []
+    before = None
+    while page := work.deliveries(Wanted(), 7, before):
+        seen += [row.id for row in page]
+        before = (page[-1].created, page[-1].id)
+        publish(work, ("completed", f"new{len(seen)}", 1))
+    assert len(seen) == len(set(seen)) == 25
+
+
+def test_a_file_of_an_older_version_is_upgraded_with_what_it_holds(tmp_path: Path) -> None:
+    database = Database(tmp_path / "work.db")
+    old = SqliteWork(database)
+    database.migrate("work", sqlite_work.SCRIPTS)
+    database.migrate("deliveries", deliveries.SCRIPTS[:2])
+    database.migrate("targets", targets.SCRIPTS[:1])
+    with database.write() as db:
+        db.execute("INSERT INTO targets VALUES ('hris', 'webhook', '{}', 'active', '')")
+        db.execute("INSERT INTO deliveries (id, target, event, event_id, revision, payload, state, due, created) "
+                   "VALUES ('m', 'hris', 'learning.completed', 'a', 1, X'7b7d', 'pending', 1, 1)")
+        with pytest.raises(sqlite3.OperationalError):
+            db.execute("SELECT lost FROM deliveries")
+    old.migrate()
+    old.migrate()
+    [target] = old.targets()
+    assert target.health.tokens is None
+    assert [one.id for one in old.claim_due(9, 60, "me", LATER, limits())] == ["m"]
