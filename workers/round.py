@@ -4,6 +4,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import orjson
 
@@ -18,7 +19,7 @@ from lrs.completions.subjects import email_identifiers, needs_person, person_sub
 from lrs.ingest.maps import VerbMap, current
 from lrs.statements.record import Record
 from lrs.store.open_store import Store
-from lrs.store.protocols.directory import Change
+from lrs.store.protocols.directory import Change, Directory
 from lrs.store.protocols.work import Cursor, Output, Published, StateRow, TargetRow
 from verbs import read as verbs_read
 from verbs.installed import versions
@@ -60,7 +61,7 @@ class Round:
         self._store = store
         self._now = time.time_ns() // 1000
         self.verb_map = verb_map or current(store)
-        self._catalogue = catalogue or Catalogue(store.directory.courses(), self.verb_map.rules)
+        self._catalogue = catalogue or _catalogue(store.directory, store.directory.last_change(), self.verb_map)
         self._targets = store.work.targets()
         self._states: dict[str, dict[str, CourseState | None]] = {}
         self._touched: set[tuple[str, str]] = set()
@@ -287,6 +288,12 @@ class Round:
             return False
         course = self._catalogue.course(course_id)
         return any(s.window.id == achievement and s.sources == {own} for s in standings(state, course))
+
+
+@lru_cache(maxsize=2)
+def _catalogue(directory: Directory, change: int, verb_map: VerbMap) -> Catalogue:
+    """The catalogue as of this change or a later one: with thousands of courses it is most of the cost of a small round."""
+    return Catalogue(directory.courses(), verb_map.rules)
 
 
 def _quiet(before: CourseState, folded: Folded) -> Folded:

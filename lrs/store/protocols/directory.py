@@ -57,3 +57,7 @@ class Directory(Protocol):
     def changes(self, after: int, n: int) -> list[Change]:
         """At most n changes with number > after, in order."""
         ...
+
+    def last_change(self) -> int:
+        """The number of the newest change, 0 if there is none: while it stands, people and courses are the same."""
+        ...

@@ -106,6 +106,11 @@ class SqliteDirectory:
         with self._database.read() as db:
             return [Change(*row) for row in db.execute("SELECT n, kind, key FROM changes WHERE n > ? ORDER BY n LIMIT ?", (after, n))]
 
+    def last_change(self) -> int:
+        """The number of the newest change, 0 if there is none."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT coalesce(max(n), 0) FROM changes").fetchone()[0])
+
 
 def _taken(db: sqlite3.Connection, table: str, column: str, owner: str, keys: Iterable[str], own: str) -> str:
     for key in keys:
