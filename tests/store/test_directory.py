@@ -40,12 +40,14 @@ def test_an_identifier_that_is_gone_no_longer_finds_the_person(directory):
 
 
 def test_changes_are_logged_in_order_and_an_equal_row_changes_nothing(directory):
+    assert directory.last_change() == 0
     directory.put_people([ADA])
     first = directory.changes(0, 10)
     assert [(one.kind, one.key) for one in first] == [
         ("person", "00417"), ("identifier", "account:x:y|ada"), ("identifier", "mbox:ada@example.com")]
     directory.put_people([ADA])
     assert directory.changes(first[-1].n, 10) == []
+    assert directory.last_change() == first[-1].n
     directory.put_courses([Course("urn:c", aliases=("urn:a",))])
     assert [(one.kind, one.key) for one in directory.changes(first[-1].n, 10)] == [("course", "urn:c")]
 
