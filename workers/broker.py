@@ -104,3 +104,23 @@ def client(broker_url: str) -> Celery:
     app = Celery("concord-lrs-bell", set_as_current=False)
     app.conf.update(configuration(broker_url))
     return app
+
+
+def no_answer(broker_url: str) -> str:
+    """Why the broker cannot be talked to, '' if it can. Takes two seconds at most."""
+    connection = client(broker_url).connection_for_write(
+        connect_timeout=1.0, transport_options={"socket_connect_timeout": 1.0, "socket_timeout": 1.0})
+    try:
+        connection.connect()
+    except Exception as fault:
+        return str(fault) or type(fault).__name__
+    finally:
+        with contextlib.suppress(Exception):
+            connection.collapse()
+    return ""
+
+
+def workers_there(broker_url: str, seconds: float = 1.0) -> list[str]:
+    """The names of the workers that answer within so many seconds. Raises what the broker's driver raises."""
+    answers: list[dict[str, Any]] = client(broker_url).control.ping(timeout=seconds)
+    return sorted(name for answer in answers for name in answer)

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 
 import pytest
 from real_parts import Toxiproxy, until
 
+from lrs.config import load
+from lrs.management.check import check
 from workers.broker import Bell, client, queue_name
 
 pytestmark = pytest.mark.slow
@@ -58,6 +61,13 @@ def test_with_redis_stopped_a_post_is_answered_and_delivered_once_when_it_is_bac
     running.redis.start()
     until(lambda: running.came(*range(80, 86)), 40, "all are delivered")
     assert set(running.received().values()) == {1}
+
+
+def test_the_check_says_whether_a_worker_answers(running):
+    settings = load({"LRS_DATA": str(running.data), "LRS_BROKER_URL": running.redis.url})
+    assert check(settings).findings["broker"] == []
+    nobody = replace(settings, broker_url=running.redis.url.replace("/0", "/9"))
+    assert ["no worker does" in one.what for one in check(nobody).findings["broker"]] == [True]
 
 
 def test_queues_stay_short_while_no_worker_takes_from_them(site, tmp_path):
