@@ -29,6 +29,7 @@ class Limits:
     """What one request may cost. Each is named in the error that it causes."""
 
     body_max: int = _setting(16 * 2**20, "count", "bytes", "Largest request body; a larger one is answered 413.")
+    attachment_max: int = _setting(200 * 2**20, "count", "bytes", "Largest data of one attachment; a larger one is answered 413.")
     statement_max: int = _setting(2**20, "count", "bytes", "Largest single statement; a larger one is answered 413.")
     batch_max: int = _setting(2_000, "count", "statements", "Most statements in one POST.")
     depth_max: int = _setting(100, "count", "levels", "Deepest nesting of JSON in a statement.")

@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -156,6 +156,13 @@ def body() -> bytes:
         raise TooLarge(f"the body is larger than the limit body_max of {limit} bytes", "body_max", limit) from None
 
 
+def stream() -> IO[bytes]:
+    """The request's body to be read piece by piece, where it may be larger than `body_max`: the caller limits what it
+    keeps. It is not noted in the rejections log."""
+    g.streamed = True
+    return cast(IO[bytes], request.environ["wsgi.input"])
+
+
 def answer_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
     text = value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
@@ -215,6 +222,8 @@ def _known(error: Exception) -> Response:
 
 def _conflict(error: Conflict) -> dict[str, Any]:
     """Both sides of a conflict for the rejections log; a completion of a course that is refused so is an alert."""
+    if g.get("streamed"):
+        return {}
     try:
         sent = json.loads(request.get_data(cache=True))
     except ValueError:
@@ -269,7 +278,7 @@ def _note(status: int, code: str, told: Mapping[str, Any]) -> None:
     if who is None or request.method not in ("POST", "PUT", "DELETE") or status >= 500:
         return
     try:
-        excerpt = request.get_data(cache=True)[:EXCERPT].decode("utf-8", "replace")
+        excerpt = "" if g.get("streamed") else request.get_data(cache=True)[:EXCERPT].decode("utf-8", "replace")
     except HTTPException:
         excerpt = ""  # larger than the limit: nothing of it was read
     services_of_request().store.rejections.note(

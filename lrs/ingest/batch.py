@@ -1,7 +1,7 @@
 """Takes a request's statements in: all of them or none, with every broken rule named by index."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lrs.errors import Finding, Invalid
@@ -9,14 +9,15 @@ from lrs.ingest import attached, maps, signed
 from lrs.ingest.prepare import Provider, new_id, prepared
 from lrs.statements.checks.formats import is_sha2, is_uuid
 from lrs.statements.equality import same
-from lrs.statements.multipart import Part
 from lrs.statements.parse import Received, parse
 from lrs.statements.record import Added
 from lrs.statements.terms import terms_of
 from lrs.statements.validate import batch_findings
-from lrs.store.protocols.attachments import Attachments
+from lrs.store.protocols.attachments import Attachments, Staged
 from lrs.store.protocols.mappings import Mappings
 from lrs.store.protocols.statements import Statements
+
+NO_DATA: Mapping[str, Staged] = {}
 
 
 class _Store(Protocol):
@@ -54,26 +55,26 @@ class BatchRefused(Invalid):
 
 def accept(
     services: Ingesting, body: bytes, provider: Provider, *, statement_id: str | None = None, version: str = "1.0.3",
-    parts: Sequence[Part] = (),
+    data: Mapping[str, Staged] = NO_DATA,
 ) -> list[Added]:
     """Store the statement or the array of statements in `body`, durable on return, in order.
 
     `statement_id`: the id of a PUT, whose body must be that one statement. `version`: the rules to hold it to.
-    `parts`: the data of attachments. Raises `Invalid` (`BatchRefused`: every bad statement by index), `TooLarge`,
+    `data`: that of attachments, by hash. Raises `Invalid` (`BatchRefused`: every bad statement by index), `TooLarge`,
     `Conflict`, `Forbidden` (a void of another provider's statement), `StoreUnavailable`; whatever is raised, no statement
     was stored.
     """
     received = parse(body, services.settings.limits, version)
     if statement_id is not None:
         received = [_put(body, received, statement_id)]
-    return store(services, received, provider, version=version, parts=parts)
+    return store(services, received, provider, version=version, data=data)
 
 
 def store(
-    services: Ingesting, received: Sequence[Received], provider: Provider, *, version: str = "1.0.3", parts: Sequence[Part] = ()
+    services: Ingesting, received: Sequence[Received], provider: Provider, *, version: str = "1.0.3",
+    data: Mapping[str, Staged] = NO_DATA,
 ) -> list[Added]:
     """Store statements that are parsed already; promises and errors of `accept`."""
-    data = attached.by_hash(parts)
     broken, bad = batch_findings(received, version, {*data, *_resent(services, received)})
     if not broken and data:
         attached.check_used(data, (item.value for item in received))
@@ -82,8 +83,8 @@ def store(
     if broken:
         raise BatchRefused(broken, bad=bad, valid=len(received) - bad)
     # before the statements: a statement whose data is not here must never be seen
-    for sha2, content in data.items():
-        services.store.attachments.put(sha2, content)
+    for one in data.values():
+        one.keep()
     ids = [_identity(item.value) for item in received]
     terms = terms_of(services.store.statements.term_key)
     verb_map = maps.current(services.store)

@@ -18,24 +18,29 @@ from lrs.ingest.attached import attachments_of
 from lrs.statements.checks.attachments import SIGNATURE
 from lrs.statements.equality import same
 from lrs.statements.parse import Received
+from lrs.store.protocols.attachments import Staged
 
 SECTION = "2.6"
 ALGORITHMS: Mapping[str, type[hashes.HashAlgorithm]] = {"RS256": hashes.SHA256, "RS384": hashes.SHA384, "RS512": hashes.SHA512}
+
+
+SIGNATURE_MAX = 4 * 2**20
+"""Bytes of a signature that are read; it holds a statement in base64 and some certificates."""
 
 
 class _Wrong(Exception):
     """Why a signature does not hold."""
 
 
-def findings(index: int, received: Received, data: Mapping[str, bytes]) -> list[Finding]:
+def findings(index: int, received: Received, data: Mapping[str, Staged]) -> list[Finding]:
     """What is wrong with the signatures of a statement whose data came with it; `data` by hash."""
     found = []
     for place, attachment in enumerate(attachments_of(received.value)):
-        content = data.get(str(attachment.get("sha2", "")).lower())
-        if attachment.get("usageType") != SIGNATURE or content is None:
+        staged = data.get(str(attachment.get("sha2", "")).lower())
+        if attachment.get("usageType") != SIGNATURE or staged is None:
             continue
         try:
-            _check(content, received.raw)
+            _check(staged.head(SIGNATURE_MAX), received.raw)
         except _Wrong as why:
             told = f"the signature does not hold: {why}"
             found.append(Finding(f"/attachments/{place}", told, "attachment.signature", SECTION, "", index))

@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from lrs.serve.gateway import Answer, Wsgi, call, environ, refusal
 
@@ -14,22 +17,65 @@ _log = logging.getLogger("lrs.serve")
 
 #: Requests that may wait for a thread before more are told to come back; about two seconds of work.
 QUEUE = 1_000
+#: Bytes of a body that wait in memory; what is larger waits in a file.
+IN_MEMORY = 2**20
 #: How long a client of a streamed answer may take for one piece before it is given up, seconds.
 PIECE_SECONDS = 30
 #: At a stop, how long a body that is still arriving is waited for, seconds.
 HALF_SENT_SECONDS = 2
 
 
+class Body:
+    """A request's body: in memory up to a megabyte, beyond that in a file without a name. `size` counts what came."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.size = 0
+        self._folder = folder
+        self._chunks: list[bytes] = []
+        self._held = 0
+        self._file: IO[bytes] | None = None
+
+    def write(self, chunk: bytes) -> None:
+        """Add to it. Raises OSError where the disk takes no more."""
+        if self._file is None and self._held + len(chunk) <= IN_MEMORY:
+            self._chunks.append(chunk)
+            self._held += len(chunk)
+            return
+        if self._file is None:
+            if self._folder is not None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - it lives as long as the request
+            self._file.writelines(self._chunks)
+            self._chunks.clear()
+        self._file.write(chunk)
+
+    def opened(self) -> IO[bytes]:
+        """The whole of it, from its beginning."""
+        if self._file is None:
+            return io.BytesIO(b"".join(self._chunks))
+        self._file.seek(0)
+        return self._file
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._chunks.clear()
+        if self._file is not None:
+            self._file.close()
+
+
 class Adapter:
     """An RSGI application that runs a WSGI application in a pool of threads.
 
-    A request gets a thread only when its body is whole, so slow senders hold none. A body beyond `body_max` bytes is
-    read to its end and thrown away, so that its sender reads the 413 and not a broken pipe. Who sends longer than
-    `body_seconds` is answered 408.
+    A request gets a thread only when its body is whole, so slow senders hold none. A body beyond `body_max` bytes (with
+    attachments, multipart/mixed, beyond `multipart_max`) is read to its end and thrown away, so that its sender reads the
+    413 and not a broken pipe. Who sends longer than `body_seconds`, and a second for each megabyte, is answered 408.
+    What is larger than a megabyte waits in a file of `folder`, not in memory.
     """
 
-    def __init__(self, app: Wsgi, *, threads: int = 16, body_max: int = 16 * 2**20, body_seconds: float = 20) -> None:
+    def __init__(self, app: Wsgi, *, threads: int = 16, body_max: int = 16 * 2**20, body_seconds: float = 20,
+                 multipart_max: int = 0, folder: Path | None = None) -> None:
         self._app, self._body_max, self._body_seconds = app, body_max, body_seconds
+        self._multipart_max, self._folder = max(multipart_max, body_max), folder
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         # A client that reads a streamed answer slowly does hold a thread: never more than half of them.
         self._streams = threading.BoundedSemaphore(max(1, threads // 2))
@@ -48,6 +94,7 @@ class Adapter:
         if isinstance(body, Answer):
             return _send(protocol, body)
         if self._working >= QUEUE:
+            body.close()
             return _send(protocol, refusal(503, "busy", "too many requests are waiting", Retry_After="1"))
         self._working += 1
         try:
@@ -68,35 +115,50 @@ class Adapter:
         await asyncio.sleep(0.05)
         return True
 
-    async def _read(self, scope: Any, protocol: Any) -> bytes | Answer:
+    async def _read(self, scope: Any, protocol: Any) -> Body | Answer:
         self._reading += 1
-        chunks: list[bytes] = []
-        size = 0
+        multipart = scope.headers.get("content-type", "").lower().startswith("multipart/mixed")
+        limit = self._multipart_max if multipart else self._body_max
+        body = Body(self._folder)
+        kept = False
+        loop = asyncio.get_running_loop()
+        start = loop.time()
         try:
-            async with asyncio.timeout(self._body_seconds):
+            async with asyncio.timeout(self._body_seconds) as patience:
                 async for chunk in protocol:
-                    size += len(chunk)
-                    if size <= self._body_max:
-                        chunks.append(chunk)
+                    body.size += len(chunk)
+                    if body.size <= limit:
+                        body.write(chunk)
+                        patience.reschedule(start + self._body_seconds + body.size / 2**20)
                     else:
-                        chunks.clear()
+                        body.close()
+            if body.size > limit:
+                return self._too_large(limit)
+            kept = True
+            return body
         except TimeoutError:
-            if size > self._body_max:
-                return self._too_large()
-            why = f"the body was not there after body_seconds = {self._body_seconds:g} seconds ({size} bytes were)"
+            if body.size > limit:
+                return self._too_large(limit)
+            why = f"the body was not there after body_seconds = {self._body_seconds:g} seconds ({body.size} bytes were)"
             return refusal(408, "body_too_slow", why, Connection="close")
+        except OSError as fault:
+            _log.warning("a body could not be kept: %s", fault)
+            return refusal(503, "store_unavailable", "the store is unavailable; nothing was stored, send it again", Retry_After="2",
+                           Connection="close")
         except Exception as fault:
             # The client went away, or its framing is broken: there is no one to tell, or nothing better to say.
             _log.debug("a body could not be read: %s", fault)
             return refusal(400, "bad_request", "the body could not be read", Connection="close")
         finally:
             self._reading -= 1
-        return self._too_large() if size > self._body_max else b"".join(chunks)
+            if not kept:
+                body.close()
 
-    def _too_large(self) -> Answer:
-        return refusal(413, "too_large", f"the body is larger than the limit body_max of {self._body_max} bytes")
+    def _too_large(self, limit: int) -> Answer:
+        name = "body_max" if limit == self._body_max else "attachment_max"
+        return refusal(413, "too_large", f"the body is larger than the limit {name} of {limit} bytes")
 
-    async def _answer(self, scope: Any, protocol: Any, body: bytes) -> None:
+    async def _answer(self, scope: Any, protocol: Any, body: Body) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -114,14 +176,15 @@ class Adapter:
             except Exception:
                 _log.exception("an answer to %s %s could not be sent", scope.method, scope.path)
             finally:
+                body.close()
                 loop.call_soon_threadsafe(settle)
 
         self._pool.submit(work)
         await done
 
-    def _call(self, scope: Any, body: bytes) -> Answer:
+    def _call(self, scope: Any, body: Body) -> Answer:
         try:
-            return call(self._app, environ(scope, body))
+            return call(self._app, environ(scope, body.opened(), body.size))
         except Exception:
             answer = refusal(500, "internal", "a fault of the LRS; the log holds it under this request id")
             _log.exception("request %s: %s %s failed", dict(answer.headers)["X-Request-ID"], scope.method, scope.path)

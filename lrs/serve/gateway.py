@@ -1,13 +1,12 @@
 """Between HTTP and WSGI: a request's environ, made once the body is here, and a WSGI answer, collected."""
 from __future__ import annotations
 
-import io
 import json
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 Wsgi = Callable[..., Iterable[bytes]]
@@ -26,8 +25,8 @@ class Answer:
     rest: Iterator[bytes] | None = None
 
 
-def environ(scope: Any, body: bytes) -> dict[str, Any]:
-    """The WSGI environ (PEP 3333) of an RSGI request whose body has been read whole.
+def environ(scope: Any, body: IO[bytes], size: int) -> dict[str, Any]:
+    """The WSGI environ (PEP 3333) of an RSGI request whose body has been read whole, `size` bytes of it.
 
     Repeated headers are joined; headers with `_` in their name are dropped, they could pass for another header.
     """
@@ -43,10 +42,10 @@ def environ(scope: Any, body: bytes) -> dict[str, Any]:
         "SERVER_PORT": port or "80",
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_LENGTH": str(size),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": body,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,

@@ -47,7 +47,9 @@ class OnSocket(Server):
 async def serve(app: Wsgi, listening: socket.socket, settings: Settings, until: asyncio.Event,
                 ready: Callable[[], None] = lambda: None) -> bool:
     """Serve `app` until the event is set, then answer what is in flight; False if `stop_seconds` were not enough."""
-    adapter = Adapter(app, threads=settings.request_threads, body_max=settings.limits.body_max, body_seconds=settings.body_seconds)
+    limits = settings.limits
+    adapter = Adapter(app, threads=settings.request_threads, body_max=limits.body_max, body_seconds=settings.body_seconds,
+                      multipart_max=limits.attachment_max + limits.body_max, folder=settings.data / "incoming")
     server = OnSocket(
         listening, adapter, interface=Interfaces.RSGI, http=HTTPModes.http1, websockets=False, log_enabled=False,
         backlog=BACKLOG, backpressure=CONNECTIONS, ssl_cert=settings.tls_certificate, ssl_key=settings.tls_key,

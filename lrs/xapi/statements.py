@@ -1,8 +1,9 @@
 """The Statement resource (xAPI 1.0.3 Communication 2.1): POST, PUT, GET and HEAD of /xapi/statements."""
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -10,15 +11,16 @@ from flask import Response, request
 
 from lrs.auth.scopes import allowed
 from lrs.errors import Finding, Invalid
-from lrs.http import Refused, answer_json, body, provider, services_of_request
+from lrs.http import Refused, answer_json, body, provider, services_of_request, stream
+from lrs.ingest import attached
 from lrs.ingest.attached import attachments_of
 from lrs.ingest.batch import accept
-from lrs.statements import formats, multipart
+from lrs.statements import formats
 from lrs.statements.languages import preferred
-from lrs.statements.multipart import Part
 from lrs.statements.query import CURSOR, Asked, read
 from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
+from lrs.store.protocols.attachments import Staged
 from lrs.xapi.params import only, pairs, version
 from lrs.xapi.responses import STATEMENTS, statements
 
@@ -30,8 +32,8 @@ def post() -> Response:
     who = provider("statements/write")
     rules = version()
     only(())
-    content, parts = _sent()
-    added = accept(services_of_request(), content, who, version=rules, parts=parts)
+    with _sent() as (text, data):
+        added = accept(services_of_request(), text, who, version=rules, data=data)
     return answer_json([item.id for item in added])
 
 
@@ -43,8 +45,8 @@ def put() -> Response:
     if statement_id is None or not _UUID.fullmatch(statement_id):
         why = "PUT needs the parameter statementId, a UUID"
         raise Invalid([Finding("?statementId", why, "query.statementId", "Communication 2.1.1", (statement_id or "")[:100])])
-    content, parts = _sent()
-    accept(services_of_request(), content, who, statement_id=statement_id.lower(), version=rules, parts=parts)
+    with _sent() as (text, data):
+        accept(services_of_request(), text, who, statement_id=statement_id.lower(), version=rules, data=data)
     return Response(status=204)
 
 
@@ -97,12 +99,17 @@ def _languages() -> tuple[str, ...]:
     return preferred(request.headers.get("Accept-Language"))
 
 
-def _sent() -> tuple[bytes, Sequence[Part]]:
-    """The text of the statements, and the parts with the data of their attachments (Communication 1.5)."""
+@contextlib.contextmanager
+def _sent() -> Iterator[tuple[bytes, Mapping[str, Staged]]]:
+    """The text of the statements, and the data of their attachments (Communication 1.5)."""
     given = request.mimetype
     if given == "multipart/mixed":
-        found = multipart.parts(body(), request.headers["Content-Type"])
-        return multipart.check_first(found).content, found[1:]
+        services = services_of_request()
+        limits = services.settings.limits
+        with attached.sent(stream(), request.headers["Content-Type"], services.store.attachments, text_max=limits.body_max,
+                           data_max=limits.attachment_max) as found:
+            yield found.text, found.data
+        return
     if given != "application/json":
         raise Refused(400, f'Content-Type must be application/json or multipart/mixed, it is "{given[:60]}"', "content_type")
-    return body(), ()
+    yield body(), {}

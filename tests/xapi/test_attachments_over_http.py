@@ -111,7 +111,7 @@ def test_a_statement_sent_again_needs_no_data_and_another_one_does(client: Flask
     (lambda s: multipart(s, part(DATA), kind="text/plain"), "multipart.first"),
     (lambda s: multipart(s, part(DATA), boundary="other"), "multipart.boundary"),
     (lambda s: multipart(s, part(DATA))[:-20], "multipart.end"),
-    (lambda s: b"--edge-42--\r\n", "multipart.end"),
+    (lambda s: b"--edge-42--\r\n", "multipart.first"),
     (lambda s: b"--edge-42\r\nContent-Type: application/json\r\n--edge-42--", "multipart.headers"),
     (lambda s: b"", "multipart.boundary"),
     (lambda s: multipart(s), "attachment.data"),

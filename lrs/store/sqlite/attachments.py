@@ -5,13 +5,58 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from lrs.errors import StoreUnavailable
 
 PIECE = 64 * 1024
 _SHA2 = re.compile(r"[0-9a-f]{56,128}\Z")
+
+
+class StagedFile:
+    """`lrs.store.protocols.attachments.Staged` as a file in the folder's own `incoming`."""
+
+    def __init__(self, file: Path, place: Path, matches: bool) -> None:
+        self._file, self._place, self._matches = file, place, matches
+
+    @property
+    def matches(self) -> bool:
+        """Whether its bytes have the hash under which it came."""
+        return self._matches
+
+    def head(self, size: int) -> bytes:
+        """Its first bytes, at most `size`."""
+        with self._reading() as file:
+            return bytes(file.read(size))
+
+    def keep(self) -> None:
+        """Keep it for good: synced, then renamed into place."""
+        if self._place.exists():
+            return
+        try:
+            with self._file.open("rb") as file:
+                os.fsync(file.fileno())
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(self._file, self._place)
+            for folder in (self._place.parent, self._place.parent.parent):
+                _sync(folder)
+        except OSError as error:
+            raise StoreUnavailable(error) from error
+
+    def discard(self) -> None:
+        """Let go of it, unless it was kept."""
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Any]:
+        try:
+            with (self._place if self._place.exists() else self._file).open("rb") as file:
+                yield file
+        except OSError as error:
+            raise StoreUnavailable(error) from error
 
 
 class FileAttachments:
@@ -23,27 +68,25 @@ class FileAttachments:
     def migrate(self) -> None:
         """Nothing to do: folders are made when they are needed."""
 
-    def put(self, sha2: str, content: bytes) -> None:
-        """Keep the content, durable on return: written aside, then renamed into place."""
-        place = self._place(sha2)
-        if place.exists():
-            return
+    def stage(self, pieces: Iterable[bytes], sha2: str, digest: Any) -> StagedFile:
+        """Receive data into a file of its own. Raises ValueError for what is no hash."""
+        place, incoming = self._place(sha2), self._folder / "incoming"
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".new-", delete=False) as file:
-                try:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    os.rename(file.name, place)
-                except BaseException:
-                    with contextlib.suppress(OSError):
-                        os.unlink(file.name)
-                    raise
-            for folder in (place.parent, self._folder):
-                _sync(folder)
+            incoming.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=incoming)
         except OSError as error:
             raise StoreUnavailable(error) from error
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for piece in pieces:
+                    digest.update(piece)
+                    file.write(piece)
+        except BaseException as error:
+            Path(name).unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise StoreUnavailable(error) from error
+            raise
+        return StagedFile(Path(name), place, digest.hexdigest() == sha2.lower())
 
     def has(self, sha2: str) -> bool:
         """Whether the content is here."""
