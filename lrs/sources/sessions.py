@@ -12,6 +12,8 @@ LEFT = "http://activitystrea.ms/leave"
 STARTED = "http://adlnet.gov/expapi/verbs/initialized"
 ENDED = "http://adlnet.gov/expapi/verbs/terminated"
 ATTENDED = "http://adlnet.gov/expapi/verbs/attended"
+SHARED = "http://adlnet.gov/expapi/verbs/shared"
+"""Of a recording: the session's statement with this verb has the link in `session.recording`. It judges nobody."""
 SESSION = "https://concord-lrs.org/xapi/extensions/session"
 """Context extension of every statement about a live session: see `Said.session`."""
 
@@ -23,7 +25,7 @@ class Said:
     """One thing that is known of a session, from a webhook or from a report.
 
     `key` makes the statement's id, so that the same said twice is the same statement. `verb` is one of this module.
-    `actor` is the participant as strongly as he is named (the connection's own Agent for started and ended). `instance`
+    `actor` is the participant as strongly as he is named (the connection's own Agent for started, ended and shared). `instance`
     and `series` are activity ids: this run of the meeting, and what people call the meeting. `at` is ISO 8601 UTC.
     `session` holds `connection`, `instance` (the vendor's id), `participant` (every identifier the vendor gave:
     `user_id`, `participant_uuid`, `registrant_id`, `customer_key`, `email`, `id`; only those given), `device` (what

@@ -12,6 +12,7 @@ from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.directory import SqliteDirectory
 from lrs.store.sqlite.documents import SqliteDocuments
 from lrs.store.sqlite.mappings import SqliteMappings
+from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.rejections import SqliteRejections
 from lrs.store.sqlite.statements import SqliteStatements
 from lrs.store.sqlite.work import SqliteWork
@@ -31,6 +32,7 @@ class Store:
     mappings: SqliteMappings
     work: SqliteWork
     rejections: SqliteRejections
+    payloads: SqlitePayloads
     files: tuple[Database, ...]
 
     def migrate(self) -> None:
@@ -55,7 +57,8 @@ def open_store(place: str | Path) -> Store:
     if "://" in text and not text.startswith("sqlite:///"):
         raise ValueError(f'"{text}" is no store this version knows; give a folder or sqlite:///folder')
     folder = Path(text.removeprefix("sqlite://"))
-    statements, work, rejections = files = tuple(Database(folder / f"{name}.db") for name in ("statements", "work", "rejections"))
+    files = tuple(Database(folder / f"{name}.db") for name in ("statements", "work", "rejections", "payloads"))
+    statements, work, rejections, payloads = files
     store = Store(
         statements=SqliteStatements(statements),
         directory=SqliteDirectory(statements),
@@ -67,6 +70,7 @@ def open_store(place: str | Path) -> Store:
         mappings=SqliteMappings(statements),
         work=SqliteWork(work),
         rejections=SqliteRejections(rejections),
+        payloads=SqlitePayloads(payloads),
         files=files,
     )
     store.migrate()
