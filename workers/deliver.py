@@ -208,7 +208,9 @@ class Deliverer:
                                 lambda rows: _time_left(rows[0], target, self.clock))
             return [attempt(one, target, connector, self.clock) for one in deliveries]
         except Exception as fault:
-            # A fault of a connector costs its own call an attempt, and no other anything.
+            if len(call) > 1:  # which of them it was shows when each goes alone; who takes batches bears a repeat
+                return [self._answers([one], target)[0] for one in call]
+            # A fault of a connector costs its own delivery an attempt, and no other anything.
             log.exception("connector %s failed on %s", target.connector, call[0].id)
             return [Answer(_OwnFault(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}")) for _ in call]
 

@@ -18,6 +18,7 @@ from lrs.store.open_store import open_store
 from lrs.store.protocols.work import Cursor, Output, Published, TargetRow, Wanted
 from workers.connectors.base import Answer, Delivered, Delivery, Misconfigured, Rejected, Retry, Throttled
 from workers.connectors.batches import send_all
+from workers.connectors.hubspot.connector import HubSpotConnector
 from workers.connectors.registry import connectors, settings_for
 from workers.deliver import deliver_once
 
@@ -219,3 +220,15 @@ def test_rows_that_cannot_be_written_do_not_keep_the_others_from_it(run):
 def test_a_row_that_the_answer_does_not_mention_goes_again(run):
     _, services = run(lambda inputs: (200, results(inputs[:1])), people(2))
     assert services.store.work.count_by_state() == {"delivered": 1, "waiting": 1}
+
+
+def test_a_row_on_which_the_connector_itself_fails_costs_only_itself_an_attempt(run, monkeypatch):
+    real = HubSpotConnector._row
+
+    def fails_on_one(self, one, target):
+        return real(self, one, target) if one.event_id != "a3" else [][0]
+
+    monkeypatch.setattr(HubSpotConnector, "_row", fails_on_one)
+    _, services = run(by_row, people(8))
+    assert services.store.work.count_by_state() == {"delivered": 7, "waiting": 1}
+    assert services.store.work.target("crm").health.failures == 0
