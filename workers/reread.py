@@ -21,6 +21,7 @@ from lrs.completions.model import Course
 from lrs.ingest import maps
 from lrs.ingest.maps import VerbMap
 from lrs.services import Services
+from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.store.open_store import Store
 from lrs.store.protocols.directory import Change
@@ -62,12 +63,12 @@ def reread_once(services: Services, n: int | None = None) -> Reread:
         store.work.advance(CONSUMER, was, Cursor(0, changes[-1].n), Round(store).output())
         return Reread(1)
     end, terms = changes[-1].n, touched(store, open_)
-    n = n or max(SLICE, min(SLICE_MAX, len(terms) // 4))
-    records = store.statements.bearing(terms, 0, routed.seq, n + 1) if was.seq == 0 and len(open_) > 1 else None
+    n = n or max(SLICE, min(SLICE_MAX, len(terms or ()) // 4))
+    records = _bearing(store, terms, 0, routed.seq, n + 1) if was.seq == 0 and len(open_) > 1 else None
     if records is None or len(records) > n:
         # more than one slice: one change at a time, so that one which comes meanwhile is walked from its own beginning
         end, terms = open_[0].n, touched(store, open_[:1])
-        records = store.statements.bearing(terms, was.seq, routed.seq, n + 1)
+        records = _bearing(store, terms, was.seq, routed.seq, n + 1)
     round_ = Round(store)
     for record in records[:n]:
         round_.take_again(record)
@@ -83,28 +84,36 @@ def reread_once(services: Services, n: int | None = None) -> Reread:
     return Reread(1, len(records[:n]), len(output.published), len(output.owed))
 
 
-def rehearse(store: Store, terms: Sequence[int], round_: Round, n: int = SLICE) -> Iterator[tuple[int, int]]:
+def rehearse(store: Store, terms: Sequence[int] | None, round_: Round, n: int = SLICE) -> Iterator[tuple[int, int]]:
     """Take the statements that bear one of the terms into the round, as `reread_once` would, and write nothing.
 
     Yields after each slice how many there were and up to which seq; what the round has found may be taken out of its
     lists meanwhile. The round keeps every state it has met: memory grows with the learners concerned.
     """
     until, after = store.work.cursor(ROUTE).seq, 0
-    while records := store.statements.bearing(terms, after, until, n):
+    while records := _bearing(store, terms, after, until, n):
         for record in records:
             round_.take_again(record)
         after = records[-1].seq
         yield len(records), after
 
 
-def touched(store: Store, changes: Iterable[Change]) -> list[int]:
-    """The index terms of the statements that these changes may concern."""
+def _bearing(store: Store, terms: Sequence[int] | None, after: int, until: int, n: int) -> list[Record]:
+    if terms is not None:
+        return store.statements.bearing(terms, after, until, n)
+    return [record for record in store.statements.follow(after, n) if record.seq <= until]
+
+
+def touched(store: Store, changes: Iterable[Change]) -> list[int] | None:
+    """The index terms of the statements that these changes may concern; None: all statements."""
     found: set[int] = set()
     for change in changes:
         kind, _, number = change.key.partition(":") if change.kind == "mapping" else (maps.COURSES, "", "")
         if change.kind == "mapping" and kind == maps.VERBS:
             version = store.mappings.get(maps.VERBS, int(number))
             base = store.mappings.get(maps.VERBS, version.base) if version else None
+            if version and maps.from_json(version.body).whole_history:
+                return None
             if version:
                 old = maps.verb_map(base.body, base.number) if base else maps.product_map()
                 found |= verb_terms(store, old, maps.verb_map(version.body, version.number))

@@ -46,6 +46,8 @@ class ProposalSchema(Schema):
     providers = fields.List(fields.Raw(), load_default=list, metadata={"description": "Rules of providers: {provider, score_min, …}."})
     without_providers = fields.List(fields.String(), load_default=list, metadata={"description": "Providers whose own rules go."})
     note = fields.String(load_default="", metadata={"description": "Why, for the list of versions."})
+    history = fields.Boolean(load_default=False, metadata={
+        "description": "Alone: read all of history again with the map in force, as after an update of the product."})
     whole = fields.Boolean(load_default=False, metadata={"description": "This is all that the installation adds."})
 
 
@@ -107,8 +109,10 @@ class Versions(MethodView):
                    responses={"400": {"description": "Rows are wrong, or nothing would change"}})
     def post(self, given: dict[str, Any]) -> Any:
         """Propose."""
-        note, whole = given.pop("note"), given.pop("whole")
-        version = verbs.propose_json(http.services_of_request().store, given, who=who(), note=note, whole=whole)
+        store = http.services_of_request().store
+        note, whole, history = given.pop("note"), given.pop("whole"), given.pop("history")
+        version = (verbs.propose_history(store, who=who(), note=note) if history and not any(given.values()) else
+                   verbs.propose_json(store, given, who=who(), note=note, whole=whole))
         return shown("verbs", version.number)
 
 

@@ -79,20 +79,24 @@ def unmapped(settings: Settings, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--history", is_flag=True, help="Instead of a file: read all of history again with the map in force, as after an update.")
 @click.option("--note", default="", help="Why, for the list of versions.")
 @click.option("--whole", is_flag=True, help="FILE is all that this installation adds: rows that it lacks are taken away.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
-def propose(settings: Settings, file: BinaryIO, note: str, whole: bool, as_json: bool) -> None:
+def propose(settings: Settings, file: BinaryIO | None, history: bool, note: str, whole: bool, as_json: bool) -> None:
     """Propose a version of the verb map from FILE (- for standard input); every fault is named, nothing is changed yet.
 
     CSV with the columns verb_iri, provider, activity_type, canonical, completion_event, note: rows to add to the map in
     force, or to replace there; canonical "-" takes a row of yours away. Or JSON with "rows" and "providers".
     """
-    text = text_of(file.read())
+    if (file is None) is not history:
+        raise click.UsageError("name a file, or --history")
+    text = text_of(file.read()) if file else ""
     with store_of(settings) as store:
-        proposed(verbs.propose_text(store, text, who=who(), note=note, whole=whole), as_json)
+        proposed(verbs.propose_history(store, who=who(), note=note) if history else
+                 verbs.propose_text(store, text, who=who(), note=note, whole=whole), as_json)
 
 
 @command.command()

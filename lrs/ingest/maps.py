@@ -21,10 +21,12 @@ VERBS, COURSES = "verbs", "courses"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an installation adds: rows of the verb map, and rules of providers (each replaces the product's)."""
+    """What an installation adds: rows of the verb map, and rules of providers (each replaces the product's).
+    `whole_history`: applying it reads all statements again, not only those that it touches."""
 
     rows: tuple[Row, ...] = ()
     providers: tuple[ProviderRules, ...] = ()
+    whole_history: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +71,15 @@ def to_json(installed: Installed) -> bytes:
     rows = [{name: getattr(row, name) for name in ("verb_iri", "provider", "activity_type", "canonical", "completion_event", "note")}
             for row in sorted(installed.rows, key=lambda row: (row.verb_iri, row.provider, row.activity_type))]
     rules = [providers.to_json(one) for one in sorted(installed.providers, key=lambda one: one.provider)]
-    return json.dumps({"rows": rows, "providers": rules}, ensure_ascii=False).encode()
+    whole = {"whole_history": True} if installed.whole_history else {}
+    return json.dumps({"rows": rows, "providers": rules, **whole}, ensure_ascii=False).encode()
 
 
 def from_json(body: bytes) -> Installed:
     """The document that `to_json` wrote; empty for b""."""
     value: Mapping[str, Any] = json.loads(body) if body else {}
     return Installed(tuple(Row(**row, source="installation") for row in value.get("rows", ())),
-                     tuple(providers.from_json(one) for one in value.get("providers", ())))
+                     tuple(providers.from_json(one) for one in value.get("providers", ())), value.get("whole_history", False))
 
 
 def step_to_json(step: CourseStep) -> bytes:

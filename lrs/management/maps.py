@@ -105,11 +105,16 @@ def propose(store: Store, kind: str, body: bytes, *, who: str, note: str, detail
     """Keep the document as a version on top of the active one. Raises `Invalid` where it changes nothing."""
     must_be_text(note)
     active = store.mappings.active(kind)
-    if kind == maps.VERBS and maps.from_json(body) == maps.from_json(active.body if active else b""):
+    if kind == maps.VERBS and not maps.from_json(body).whole_history and _same(body, active.body if active else b""):
         raise refused("this changes nothing of the map in force", "mapping.empty")
     with audited(store, who, f"{kind}.propose", note or kind, **detail):
         number = store.mappings.propose(kind, body, who=who, note=note, base=active.number if active else 0)
     return version(store, kind, number)
+
+
+def _same(body: bytes, other: bytes) -> bool:
+    one, two = maps.from_json(body), maps.from_json(other)
+    return (one.rows, one.providers) == (two.rows, two.providers)
 
 
 def apply(store: Store, kind: str, number: int, *, who: str) -> Mapping:
@@ -172,17 +177,18 @@ def diff(store: Store, kind: str, number: int, progress: Progress = lambda share
     return told
 
 
-def _rehearsal(store: Store, found: Mapping) -> tuple[list[int], Round]:
+def _rehearsal(store: Store, found: Mapping) -> tuple[list[int] | None, Round]:
     current = maps.current(store)
     courses = store.directory.courses()
     if found.kind == maps.VERBS:
         new = maps.verb_map(found.body, found.number)
         base = store.mappings.get(maps.VERBS, found.base)
         old = maps.verb_map(base.body, base.number) if base else maps.product_map()
-        return sorted(reread.verb_terms(store, old, new)), Round(store, Catalogue(courses, new.rules), new)
+        terms = None if maps.from_json(found.body).whole_history else sorted(reread.verb_terms(store, old, new))
+        return terms, Round(store, Catalogue(courses, new.rules), new)
     step = maps.step_of(found.body)
-    terms = reread.course_terms(store, [*step.put, *step.before], current)
-    return sorted(terms), Round(store, Catalogue(moved(courses, step), current.rules), current)
+    terms = sorted(reread.course_terms(store, [*step.put, *step.before], current))
+    return terms, Round(store, Catalogue(moved(courses, step), current.rules), current)
 
 
 def moved(courses: list[Course], step: CourseStep) -> list[Course]:

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -80,6 +80,15 @@ def explain(store: Store, statement: Mapping[str, Any], provider: str = "") -> d
         "learner": list(judgement.identifiers), "employee_id": who,
         "suggestion": "" if reading.via else verb_map.table.suggestion(iri),
     }  # fmt: skip
+
+
+def propose_history(store: Store, *, who: str, note: str = "") -> Version:
+    """A version that adds nothing and reads all of history again with the map in force: after an update of the product,
+    whose newer map is else only met by new statements."""
+    active = store.mappings.active(maps.VERBS)
+    there = maps.from_json(active.body if active else b"")
+    return propose(store, maps.VERBS, maps.to_json(replace(there, whole_history=True)), who=who, note=note or "all of history",
+                   detail={"whole_history": True})
 
 
 def propose_text(store: Store, text: str, *, who: str, note: str = "", whole: bool = False) -> Version:

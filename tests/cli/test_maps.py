@@ -111,6 +111,16 @@ def test_what_cannot_be_done_is_one_sentence(
     assert why in lrs(services, *words, given=given, code=code).stderr
 
 
+def test_all_of_history_can_be_read_again_without_a_file(services: Services) -> None:
+    assert told(services, "verbs", "propose", "--history")["note"] == "all of history"
+    assert told(services, "verbs", "diff", "1")["statements"] == 2
+    lrs(services, "verbs", "apply", "1")
+    routed(services)
+    assert "history read again" in lrs(services, "verbs", "versions").stdout
+    for words in ((), ("--history", "-")):
+        assert "name a file, or --history" in lrs(services, "verbs", "propose", *words, given=ROWS, code=2).stderr
+
+
 def test_a_badge_is_explained_as_the_credential_that_it_is(services: Services) -> None:
     lrs(services, "verbs", "propose", "-", given='{"providers": [{"provider": "badger", "opt_in": ["mastered"]}]}')
     lrs(services, "verbs", "apply", "1")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from lrs.completions.model import Course, Person
 from lrs.completions.subjects import email_identifiers
 from lrs.errors import StoreUnavailable
 from lrs.ingest import maps as ingest_maps
-from lrs.management import maps
+from lrs.management import maps, verbs
 from lrs.services import Services
 from lrs.store.open_store import open_store
 from lrs.store.protocols.credentials import Credential
@@ -397,3 +398,24 @@ def test_a_course_change_of_old_is_read_to_its_end(services: Services) -> None:
     assert [one["course"]["id"] for one in feed(services)] == [late]
     assert json.loads(services.store.work.feed(0, 1)[0].body)["evidence"]
     assert services.store.work.cursor("reread") == Cursor(0, services.store.work.cursor("reread").change)
+
+
+def test_all_of_history_is_read_again_with_a_newer_map_of_the_product(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = dataclasses.replace(load(), index={key: row for key, row in load().index.items() if "completed" not in key[0]})
+    with monkeypatch.context() as before:
+        # an LRS before the update, whose map lacks the verb
+        before.setattr("lrs.ingest.maps.load", lambda: old)
+        ingest_maps.verb_map.cache_clear()
+        send(services, statement("completed"), statement("passed", "bob@example.com"))
+        route(services)
+    ingest_maps.verb_map.cache_clear()
+    assert [verb for verb, _ in readings(services)] == ["unmapped", "passed"]
+    assert len(said(services)) == 1
+    number = verbs.propose_history(services.store, who="test").number
+    told = maps.diff(services.store, "verbs", number)
+    assert (told.statements, told.unchanged, told.events) == (2, 1, 1)
+    apply(services, "verbs", number)
+    assert [verb for verb, _ in readings(services)] == ["completed", "passed"]
+    assert sorted(said(services)) == [("7", "completed", "completed"), ("8", "completed", "passed")]
+    apply(services, "verbs", verbs.propose_history(services.store, who="test").number)
+    assert len(said(services)) == 2
