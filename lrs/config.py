@@ -62,6 +62,9 @@ class Settings:
     xapi_default_version: str = _setting(
         "1.0.3", "version", "", "The version named in answers to requests that name none (which are refused): 1.0.3 or 2.0.0."
     )
+    strict_versions: bool = _setting(
+        False, "switch", "", "Show statements of xAPI 2.0 to clients of 1.0.x without what only 2.0 knows."
+    )
     cors_origins: tuple[str, ...] = _setting(
         ("*",), "origins", "", "Origins whose pages may use `/xapi`, separated by commas; `*` (default): any, none are sent cookies."
     )

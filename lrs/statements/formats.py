@@ -31,6 +31,28 @@ def formatted(text: bytes, name: str, languages: Sequence[str] = ()) -> bytes:
     return text
 
 
+def downgraded(text: bytes) -> bytes:
+    """A statement as a client that speaks 1.0.x can read it: without what only 2.0 knows (contextAgents, contextGroups;
+    also in a SubStatement), and under version 1.0.3 if it is one of 2.0."""
+    if not any(mark in text for mark in _ONLY_IN_2):
+        return text
+    found = members(text)
+    changed = {"version": b'"1.0.3"'} if found.get("version", b"").startswith(b'"2.') else {}
+    changed |= {key: _without_2(found[key]) for key in ("context",) if key in found}
+    if "object" in found and _object_type(found["object"]) == "SubStatement":
+        changed["object"] = _changed({"context": _without_2})(found["object"])
+    return replaced(text, changed)
+
+
+def _without_2(context: bytes) -> bytes:
+    found = members(context)
+    kept = {key: value for key, value in found.items() if key not in ("contextAgents", "contextGroups")}
+    return context if len(kept) == len(found) else put_together(kept)
+
+
+_ONLY_IN_2 = (b'"contextAgents"', b'"contextGroups"', b'"2.0')
+
+
 # --- ids -------------------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from lrs.statements.query import CURSOR, Asked, read
 from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.store.protocols.attachments import Staged
-from lrs.xapi.params import only, pairs, version
+from lrs.xapi.params import answered, only, pairs, version
 from lrs.xapi.responses import STATEMENTS, statements
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -69,14 +69,14 @@ def _single(asked: Asked, statement_id: str, mine: str | None) -> Response:
     record = store.get(statement_id, voided=asked.voided)
     if record is None or (mine is not None and record.credential_id != mine):
         raise Refused(404, f"there is no {'voided ' if asked.voided else ''}statement {statement_id} that you may read")
-    text = formats.formatted(record.text, asked.format, _languages())
+    text = formats.formatted(_shown(record), asked.format, _languages())
     return statements(text, consistent_through=through, data=_data([record]) if asked.attachments else None, stored=record.seq)
 
 
 def _page(asked: Asked) -> Response:
     page = services_of_request().store.statements.page(asked.query)
     languages = _languages()
-    texts = (formats.formatted(record.text, asked.format, languages) for record in page.records)
+    texts = (formats.formatted(_shown(record), asked.format, languages) for record in page.records)
     content = formats.page(texts, "" if page.more is None else _more(page.more))
     return statements(content, consistent_through=page.consistent_through, data=_data(page.records) if asked.attachments else None)
 
@@ -87,6 +87,12 @@ def _data(records: Iterable[Record]) -> list[tuple[str, str, Iterator[bytes]]]:
     found = {str(one["sha2"]).lower(): str(one["contentType"]) for record in records if b'"attachments"' in record.text
              for one in attachments_of(orjson.loads(record.text))}
     return [(sha2, kind, store.read(sha2)) for sha2, kind in found.items() if store.has(sha2)]
+
+
+def _shown(record: Record) -> bytes:
+    """The statement's text as this client may see it."""
+    strict = services_of_request().settings.strict_versions
+    return formats.downgraded(record.text) if strict and answered() == "1.0.3" else record.text
 
 
 def _more(position: int) -> str:

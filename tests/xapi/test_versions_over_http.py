@@ -54,3 +54,20 @@ def test_2_protects_a_state_from_who_did_not_look(client: FlaskClient) -> None:
     assert client.put("/xapi/activities/state", **put, headers={HEADER: "2.0.0"}).status_code == 204
     assert client.put("/xapi/activities/state", **put, headers={HEADER: "2.0.0"}).status_code == 409
     assert client.put("/xapi/activities/state", **put, headers={HEADER: "1.0.3"}).status_code == 204
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_strict_lrs_shows_clients_of_1_only_what_1_knows(client_of: Any, services: Services, strict: bool) -> None:
+    client = client_of("all", settings=dataclasses.replace(services.settings, strict_versions=strict))
+    around = AROUND["context"] | {"platform": "p", "contextGroups": []}
+    inner = {key: AROUND[key] for key in ("actor", "verb", "object")} | {"objectType": "SubStatement", "context": around}
+    sent = {**AROUND, "context": around}, {**AROUND, "object": inner, "context": {"language": "en"}}
+    for one in sent:
+        assert client.post(PATH, json=one, headers={HEADER: "2.0.0"}).status_code == 200
+    for version, whole in (("2.0.0", True), ("1.0.3", not strict)):
+        found = client.get(PATH, query_string={"ascending": "true"}, headers={HEADER: version}).json["statements"]
+        assert [one["version"] for one in found] == (["2.0.0", "2.0.0"] if whole else ["1.0.3", "1.0.3"])
+        assert [one["context"] for one in found] == ([one["context"] for one in sent] if whole else [{"platform": "p"}, {"language": "en"}])
+        assert found[1]["object"]["context"] == (around if whole else {"platform": "p"})
+        single = client.get(PATH, query_string={"statementId": found[0]["id"]}, headers={HEADER: version}).json
+        assert single == found[0]
