@@ -61,8 +61,9 @@ def _route(services: Services, n: int) -> Routed:
     output = round_.output(fences=[(reread.CONSUMER, reading_again)])
     now = Cursor(records[-1].seq if records else was.seq, changes[-1].n if changes else was.change)
     for start in range(0, len(round_.readings), reread.SLICE):
-        # stored by a process that had not yet heard of the map in force; where that moved on, it is read again by its change
-        store.mappings.put_readings(round_.installation, round_.readings[start : start + reread.SLICE])
+        # stored by a process that had not yet heard of the map in force
+        if not store.mappings.put_readings(round_.installation, round_.readings[start : start + reread.SLICE]):
+            return Routed(lost=True)
     if not store.work.advance(CONSUMER, was, now, output):
         return Routed(lost=True)
     return Routed(len(records), len(changes), len(output.published), len(output.owed))

@@ -141,7 +141,10 @@ class Database:
         connection = getattr(self._local, "version", None)
         if connection is None:
             connection = self._local.version = self.connect()
-        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+        try:
+            return int(connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise StoreUnavailable(error) from error
 
     def close(self) -> None:
         """Close every connection; the object is of no use afterwards."""
