@@ -16,7 +16,7 @@ from lrs.config import load
 from lrs.services import Services
 from lrs.store.open_store import open_store
 from lrs.store.protocols.work import Cursor, Output, Published, TargetRow, Wanted
-from workers.connectors.base import Answer, Delivered, Delivery, Misconfigured, Rejected, Retry, Throttled
+from workers.connectors.base import Answer, Delivered, Delivery, Misconfigured, Rejected, Retry, Skipped, Target, Throttled
 from workers.connectors.batches import send_all
 from workers.connectors.hubspot.connector import HubSpotConnector
 from workers.connectors.registry import connectors, settings_for
@@ -232,3 +232,14 @@ def test_a_row_on_which_the_connector_itself_fails_costs_only_itself_an_attempt(
     _, services = run(by_row, people(8))
     assert services.store.work.count_by_state() == {"delivered": 7, "waiting": 1}
     assert services.store.work.target("crm").health.failures == 0
+
+
+def test_a_credential_event_is_written_where_the_map_has_a_section_for_it(monkeypatch):
+    hubspot = connectors(lambda: 0)["hubspot"]
+    event = {"event": "credential.revoked", "id": "c", "user": {"email": "a@b.example"}, "credential": {"id": "https://b.example/1"}}
+    one, target = Delivery("m", "t", "credential.revoked", "c", 2, event), Target("t", "hubspot", {"token": "t"})
+    assert isinstance(hubspot._row(one, target), Skipped)
+    monkeypatch.setitem(hubspot._map, "credential", {"badge": {"from": "credential.id"}})
+    assert hubspot._row(one, target)["properties"] == {"badge": "https://b.example/1"}
+    monkeypatch.setitem(hubspot._map, "credential_revoked", {"badge": {"fixed": ""}})
+    assert hubspot._row(one, target)["properties"] == {"badge": ""}

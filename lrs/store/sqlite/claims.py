@@ -25,7 +25,7 @@ one in flight, so that those that were sent beside it are not taken for the caus
 _DUE = f"""SELECT d.id, d.event, d.event_id, d.revision, d.payload, d.attempts, d.unclear, d.state, d.lost FROM deliveries d
            WHERE d.target = ? AND d.due <= ? AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.target = d.target
              AND e.event_id = d.event_id AND e.revision < d.revision AND e.state IN {BLOCKING})
-           ORDER BY d.due, d.created, d.rowid LIMIT ?"""
+           ORDER BY d.due, d.rowid LIMIT ?"""  # the order of the index itself: a backlog is never sorted
 Row = tuple[str, str, str, int, bytes, int, int, str, int]
 
 

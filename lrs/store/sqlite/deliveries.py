@@ -136,14 +136,14 @@ class Deliveries:
         where, values = _where(wanted)
         if not wanted.ids and not wanted.state:
             where += " AND state <> 'cancelled'"
-        if dry:
-            with self._database.read() as db:
-                return len(_replayed(db, where, values))
-        with self._database.write() as db:
+        with self._database.read() as db:  # the search may read every row: not under the lock of the writers
             ids = _replayed(db, where, values)
-            db.executemany("""UPDATE deliveries SET unclear = (state = 'delivered'), state = 'pending', attempts = 0, lost = 0, due = ?,
-                                why = 'replayed' WHERE id = ?""", [(now, key) for key in ids])
+        if dry or not ids:
             return len(ids)
+        with self._database.write() as db:
+            return db.executemany(
+                f"""UPDATE deliveries SET unclear = (state = 'delivered'), state = 'pending', attempts = 0, lost = 0, due = ?,
+                      why = 'replayed' WHERE id = ? AND state IN {FINISHED}""", [(now, key) for key in ids]).rowcount
 
     def deliveries(self, wanted: Wanted, limit: int = 100, before: tuple[int, str] | None = None) -> list[DeliveryRow]:
         """The newest first, by (created, id); only those before the given (created, id)."""

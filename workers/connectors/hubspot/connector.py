@@ -101,7 +101,7 @@ class HubSpotConnector:
         if not value:
             return Parked(f"the event holds nothing for the contact's {prop}")
         if delivery.event.endswith(".revoked"):
-            rules = {**rules, **self._map["revoked" if family == "learning" else f"{family}_revoked"]}
+            rules = {**rules, **self._map.get("revoked" if family == "learning" else f"{family}_revoked", {})}
         return {"id": value, "idProperty": prop, "properties": mapped(rules, delivery.payload), "objectWriteTraceId": delivery.id}
 
     def find(self, delivery: Delivery, target: Target) -> bool | None:
