@@ -31,3 +31,6 @@ def set_up(level: str = "info", as_json: bool = False) -> None:
     out = logging.StreamHandler(sys.stderr)
     out.setFormatter(Json() if as_json else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=level.upper(), handlers=[out], force=True)
+    if level != "debug":
+        # a line for every request to a target, with its whole address, and in a query some vendors want a key
+        logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -228,6 +228,19 @@ def test_a_certificate_is_checked_against_the_name_not_the_address(listen, one_i
     assert f"host: good.example:{receiver.port}".encode() in receiver.requests[0].lower()
 
 
+def test_a_connection_kept_for_one_target_opens_nothing_for_another(listen, certificates):
+    receiver = listen(context=speaking(certificates, "good"))
+    resolve, _ = resolving(["127.0.0.1"])
+    client, url, ca_file = GuardedClient(resolve=resolve), f"https://good.example:{receiver.port}/", str(certificates / "ca.pem")
+    assert send(url, client, allow_private=True, ca_file=ca_file).status == 200
+    with pytest.raises(EgressRefused):
+        send(url, client, ca_file=ca_file)
+    with pytest.raises(ExchangeFailed, match="verify failed"):
+        send(url, client, allow_private=True)
+    assert len(receiver.requests) == 1
+    client.close()
+
+
 @pytest.mark.parametrize(("name", "ca", "told"), [
     ("other", "ca.pem", "not valid for 'good.example'"), ("old", "ca.pem", "expired"), ("young", "ca.pem", "not yet valid"),
     ("self", "ca.pem", "self-signed"), ("good", "self.pem", "unable to get local issuer"), ("good", "", "verify failed"),
