@@ -238,7 +238,6 @@ def test_a_connection_kept_for_one_target_opens_nothing_for_another(listen, cert
     with pytest.raises(ExchangeFailed, match="verify failed"):
         send(url, client, allow_private=True)
     assert len(receiver.requests) == 1
-    client.close()
 
 
 @pytest.mark.parametrize(("name", "ca", "told"), [
