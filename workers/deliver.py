@@ -40,7 +40,7 @@ MARGIN = 30.0
 EXCHANGES = 3
 """The most exchanges of one attempt: asking what is there, and a question and a call of the connector's own."""
 
-PATIENCE = 0.25
+PATIENCE = 0.1
 """Seconds a slice waits for calls that are out, before it looks what else is due."""
 
 log = logging.getLogger("workers.deliver")
