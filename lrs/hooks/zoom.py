@@ -16,9 +16,9 @@ from lrs.errors import Conflict, Finding, Forbidden, Invalid, TooLarge
 from lrs.ingest.batch import accept
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
-from lrs.sources.sessions import Said, statement
+from lrs.sources.sessions import statement
 from lrs.sources.zoom import signature
-from lrs.sources.zoom.translate import storable, translate
+from lrs.sources.zoom.translate import Translated, storable, translate
 from lrs.store.protocols.connections import Connection
 from lrs.store.protocols.rejections import Rejection
 
@@ -41,8 +41,9 @@ def zoom(connection: str) -> Response:
     secret = str(there.settings.get("secret_token", ""))
     payload, readable = _parsed(body)
     event = _event(payload)
-    wrong = signature.verify(request.headers, body, secret, time.time())
-    if event == signature.VALIDATION and (not wrong or signature.SIGNATURE not in request.headers):
+    proof = {name: request.headers.get(name, "") for name in (signature.SIGNATURE, signature.TIMESTAMP)}
+    wrong = signature.verify(proof, body, secret, time.time())
+    if event == signature.VALIDATION and (not wrong or not proof[signature.SIGNATURE]):
         return _handshake(payload, secret)
     if wrong:
         _log.info("%s: refused, %s", connection, wrong)
@@ -50,19 +51,12 @@ def zoom(connection: str) -> Response:
     who = _provider(services, there)
     kept = storable(body)
     services.store.payloads.keep(connection, event, kept)
-    if not readable:
-        return _unreadable(services, who, connection, event, kept, "not JSON")
-    translated = translate(payload, connection, services.settings.public_url, _known(services))
-    if translated.why:
-        services.store.payloads.keep(connection, event, kept, translated.why)
-    ids, problems = [], []
-    for said in translated.said:
-        stored, problem = _accepted(services, said, who)
-        ids.append(stored)
-        problems.append(problem)
-    if any(problems):
-        return _unreadable(services, who, connection, event, kept, "; ".join(filter(None, problems)))
-    return http.answer_json({"statements": ids, "kept": True, "why": translated.why})
+    ids, why = _taken(services, who, translate(payload, connection, services.settings.public_url, _known(services)))
+    why = why if readable else "not JSON"
+    if why:
+        services.store.payloads.keep(connection, event, kept, why)
+        _note(services, who, f"{event or 'a webhook'} of {connection}: {why}")
+    return http.answer_json({"statements": ids, "kept": True, "why": why})
 
 
 def _parsed(body: bytes) -> tuple[Any, bool]:
@@ -104,20 +98,21 @@ def _known(services: Services) -> Any:
     return known
 
 
-def _accepted(services: Services, said: Said, who: Provider) -> tuple[str, str]:
-    """The statement's id, and what was wrong with it ('' for nothing)."""
-    made = statement(said)
-    try:
-        return accept(services, json.dumps(made).encode(), who)[0].id, ""
-    except Conflict as error:
-        # said before with other words (a person whom the directory has learned since): what was said first stands
-        return error.statement_id, "said before, with other words; the first stands"
-    except (Invalid, TooLarge) as error:
-        return str(made["id"]), str(error)
+def _taken(services: Services, who: Provider, translated: Translated) -> tuple[list[str], str]:
+    """Store what was said; the ids, and why something was not stored ('' where all is)."""
+    ids, why = [], translated.why
+    for said in translated.said:
+        try:
+            ids.append(accept(services, json.dumps(statement(said)).encode(), who)[0].id)
+        except Conflict:
+            # e.g. the directory has learned the person since: what was said first stands
+            why = "said before, with other words; the first stands"
+        except (Invalid, TooLarge) as error:
+            why = str(error)
+    return ids, why
 
 
-def _unreadable(services: Services, who: Provider, connection: str, event: str, kept: bytes, why: str) -> Response:
-    services.store.payloads.keep(connection, event, kept, why)
-    detail = {"status": 200, "code": "kept", "message": f"{event or 'a webhook'} of {connection}: {why}", "help": HELP}
-    services.store.rejections.note(Rejection(time.time_ns() // 1000, who.credential_id, 200, "kept", json.dumps(detail), ""))
-    return http.answer_json({"statements": [], "kept": True, "why": why})
+def _note(services: Services, who: Provider, message: str) -> None:
+    """List it with the rejections, though the answer is 200: there is where one looks for what did not count."""
+    detail = json.dumps({"status": 200, "code": "kept", "message": message, "help": HELP}, ensure_ascii=False)
+    services.store.rejections.note(Rejection(time.time_ns() // 1000, who.credential_id, 200, "kept", detail, ""))

@@ -187,11 +187,14 @@ def test_what_zoom_signed_and_nobody_can_read_is_kept_with_the_reason(services: 
     assert stored(services) == []
 
 
-def test_what_is_no_json_is_listed_with_the_rejections(services: Services, client: FlaskClient) -> None:
-    send(client, b"{")
+def test_what_did_not_count_is_listed_with_the_rejections_without_names(services: Services, client: FlaskClient) -> None:
+    for payload in (b"{", person(email="", registrant_id="", user_name="Ada"), JOINED):
+        send(client, payload)
     services.store.rejections.flush()
-    [rejection] = services.store.rejections.list("zoom-key")
-    assert (rejection.status, rejection.code, json.loads(rejection.detail)["message"]) == (200, "kept", "a webhook of academy: not JSON")
+    guest, unread = services.store.rejections.list("zoom-key")
+    assert (unread.status, unread.code, json.loads(unread.detail)["message"]) == (200, "kept", "a webhook of academy: not JSON")
+    assert "meeting.participant_joined of academy: it names nobody" in json.loads(guest.detail)["message"]
+    assert "Ada" not in guest.detail + guest.excerpt
 
 
 def test_a_statement_beyond_a_limit_is_kept_and_not_sent_for_ever(services: Services, client: FlaskClient) -> None:

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from werkzeug.datastructures import Headers
 
 from lrs.schema import SettingsInvalid, checked, masked
 from lrs.sources.registry import SOURCES
@@ -16,9 +15,9 @@ from lrs.sources.zoom.signature import handshake, sign, verify
 SECRET, NOW, BODY = "zoom-secret-token", 1_767_258_000, b'{"event":"meeting.started"}'
 
 
-def headers(body: bytes = BODY, *, at: str = str(NOW), secret: str = SECRET) -> Headers:
+def headers(body: bytes = BODY, *, at: str = str(NOW), secret: str = SECRET) -> dict[str, str]:
     digest = hmac.new(secret.encode(), b"v0:" + at.encode() + b":" + body, hashlib.sha256).hexdigest()
-    return Headers({"X-Zm-Signature": "v0=" + digest, "X-Zm-Request-Timestamp": at})
+    return {"x-zm-signature": "v0=" + digest, "x-zm-request-timestamp": at}
 
 
 def challenge(token: Any) -> dict[str, Any]:

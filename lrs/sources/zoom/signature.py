@@ -28,7 +28,8 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> 
     """'' if the body is signed by (one of) the secret(s) and its timestamp is within 5 minutes of `now` (seconds since
     1970), else a sentence that says what is wrong.
 
-    `secret` may hold several, separated by spaces, while they are rotated. `headers` must find names in any case.
+    `secret` may hold several, separated by spaces, while they are rotated. The names of `headers` are those
+    of this module, in lower case.
     """
     given, timestamp = headers.get(SIGNATURE, ""), headers.get(TIMESTAMP, "")
     if not (given and timestamp):

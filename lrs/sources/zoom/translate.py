@@ -101,7 +101,7 @@ def translate(payload: Any, connection: str, public_url: str, known: Known) -> T
         one = of_participant(kind.verb, at, participant, meeting, connection, known)
         return Translated((one,)) if one else Translated(why="it names nobody: no identifier and no e-mail address")
     session: dict[str, Any] = {"connection": connection, "instance": uuid, **meeting.schedule}
-    key = (connection, kind.verb, uuid, "", at)
+    key: tuple[str, ...] = (connection, kind.verb, uuid, "", at)
     if kind.verb == SHARED:
         link = recording_link(fields)
         if not link:

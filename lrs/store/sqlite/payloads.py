@@ -4,6 +4,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 import time
+from typing import Any
 
 from lrs.store.protocols.payloads import Payload
 from lrs.store.sqlite.database import Database
@@ -41,7 +42,7 @@ class SqlitePayloads:
 
     def list(self, connection: str = "", *, before: int = 0, limit: int = 100) -> builtins.list[Payload]:
         """The newest first, of one connection or of all."""
-        bounds = [("connection = ?", connection)] if connection else []
+        bounds: builtins.list[tuple[str, Any]] = [("connection = ?", connection)] if connection else []
         bounds += [("n < ?", before)] if before else []
         where = f"WHERE {' AND '.join(bound for bound, _ in bounds)}" if bounds else ""
         with self._database.read() as db:
