@@ -50,7 +50,8 @@ class HubSpotConnector:
     name: ClassVar[str] = "hubspot"
     dedupes: ClassVar[bool] = True
     batch_max: ClassVar[int] = 100
-    pace: ClassVar[Pace] = Pace(rate_per_second=8.0, burst=20, in_flight=2)  # 20 + 10 × 8 = 100 calls in any 10 s
+    # 20 + 10 × 8 = 100 calls in any 10 s; one at a time, so that of two events of a contact the later is written last
+    pace: ClassVar[Pace] = Pace(rate_per_second=8.0, burst=20, in_flight=1)
     schema: ClassVar[tuple[Setting, ...]] = (
         Setting("token", "Access token of a private app with crm.objects.contacts.write.", "secret", required=True),
         Setting("url", "Base of the API.", "url", default="https://api.hubapi.com"),
