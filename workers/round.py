@@ -70,6 +70,7 @@ class Round:
         self._released: list[tuple[str, str]] = []
         self._by_hash: dict[str, str] | None = None
         self._former: dict[str, frozenset[str]] = {}
+        self._listed: frozenset[str] | None = None
         self.published: list[Published] = []
         self.parked: list[Publication] = []
         self.readings: list[tuple[int, bytes]] = []
@@ -108,8 +109,9 @@ class Round:
         subject, person = self._subject(judgement)
         for key, _ in judgement.evidence:
             self._merge(subject, person, self._catalogue.course(key))
-        self._lose(subject, person, record.seq, {self._catalogue.course(key).id for key, _ in judgement.evidence})
-        self._fold(subject, person, judgement.evidence, again=True)
+        kept = self._lose(subject, person, record.seq, {self._catalogue.course(key).id for key, _ in judgement.evidence})
+        # what was sent for one course, and stays, is not sent for another that only its activity type makes a course
+        self._fold(subject, person, [(key, one) for key, one in judgement.evidence if not kept or self._is_listed(key)], again=True)
 
     def learn(self, change: Change) -> None:
         """An identifier became somebody's: release what waited for it. A person or course changed: so do the deliveries
@@ -216,8 +218,14 @@ class Round:
         there = state.evidence.get(one.seq) if state else None
         return there is not None and there.voided == one.voided
 
-    def _lose(self, subject: str, person: Person | None, seq: int, keys: set[str]) -> None:
-        """Take the evidence of this statement out of the states that it no longer speaks for."""
+    def _is_listed(self, key: str) -> bool:
+        if self._listed is None:
+            self._listed = frozenset(course.id for course in self._catalogue.courses)
+        return self._catalogue.course(key).id in self._listed
+
+    def _lose(self, subject: str, person: Person | None, seq: int, keys: set[str]) -> bool:
+        """Take the evidence of this statement out of the states that it no longer speaks for; whether it stays in one."""
+        stays = False
         for key, state in list(self._loaded(subject).items()):
             one = state.evidence.get(seq) if state is not None else None
             if state is None or one is None or key in keys or one.voided or one.status == "registration_passed":
@@ -225,8 +233,10 @@ class Round:
             kept = not needs_person(subject) and _was_sent(state, one)
             if not key.startswith(LINK):
                 self.lost.append(Lost(subject, key, one, kept))
+            stays |= kept
             if not kept:
                 self._keep(subject, key, self._without(subject, person, key, state, seq))
+        return stays
 
     def _without(self, subject: str, person: Person | None, key: str, state: CourseState, seq: int) -> CourseState | None:
         rest = {of: one for of, one in state.evidence.items() if of != seq}
@@ -276,6 +286,9 @@ class Round:
             self.parked += [one for one in publications if one.event in FIRST]
             return
         for one in publications:
+            if one.revision == 1 and self._store.work.is_published(one.id):
+                # the same statement of the same course, which was part of another one meanwhile
+                continue
             self.published.append(Published(one.event, one.id, one.revision, orjson.dumps(one.payload)))
             for target in self._targets:
                 if not self._is_echo(target, subject, course, one.id):

@@ -168,6 +168,22 @@ def test_an_alias_catalogued_later_joins_what_was_sent_under_it(services: Servic
     assert [(one["event"], one["id"]) for one in feed(services)][1:] == [("learning.updated", feed(services)[0]["id"])]
 
 
+def test_an_alias_taken_away_sends_nothing_again(services: Services) -> None:
+    alias = "https://lms.example/c/77"
+    apply(services, "courses", catalogue(services, {"id": COURSE, "title": "Forklift", "aliases": [alias]}))
+    typed = {"object": {"id": alias, "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}}
+    send(services, {**statement("completed"), **typed})
+    route(services)
+    roll_back(services, "courses")
+    assert [one["course"]["id"] for one in feed(services)] == [COURSE]
+    # a statement that comes afterwards speaks for the course that its type says, and one that is listed gets what is its own
+    send(services, {**statement("completed", "bob@example.com"), "object": typed["object"]})
+    route(services)
+    assert [one["course"]["id"] for one in feed(services)] == [COURSE, alias]
+    apply(services, "courses", catalogue(services, {"id": alias, "title": "Its own"}))
+    assert [(one["course"]["id"], one["user"]["externalId"]) for one in feed(services)] == [(COURSE, "7"), (alias, "8"), (alias, "7")]
+
+
 def test_a_tie_to_a_type_of_session_releases_the_attendance(services: Services) -> None:
     kind = "https://w3id.org/xapi/virtual-classroom/activity-types/virtual-classroom"
     send(services, {**statement("attended", result={"completion": True}), "object": {"id": "https://meet.example/1",

@@ -10,14 +10,18 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from map_history import BOB, COURSE, VENDOR, apply, catalogue, feed, made, propose, roll_back, route, send, statement
 
+from lrs.completions.model import Person
 from lrs.completions.state import from_json as state_of
+from lrs.completions.subjects import email_identifiers
 from lrs.management import maps
 from lrs.services import Services
+from lrs.store.protocols.work import Cursor, Output
 from workers import reread
 
 OTHER = "https://courses.example/crane"
 PART = "https://courses.example/part"
 VERBS = (VENDOR, "https://vendor.example/verbs/did", "completed", "passed", "failed")
+EVE = Person("9", "eve@example.com", identifiers=tuple(email_identifiers("eve@example.com")))
 MAILS = ("ada@example.com", "bob@example.com", "eve@example.com")
 READ_AS = ("completed,yes", "passed,yes", "failed,yes", "scored,no", "other,never", "progressed,no", "revoked,revoke")
 FULL = {name: name if ":" in name else f"http://adlnet.gov/expapi/verbs/{name}" for name in VERBS}
@@ -119,3 +123,53 @@ def test_in_slices_of_one_the_same_is_published_as_in_one(history: list[Any], ch
             assert all(state_of(row.body).evidence for row in states if row.body)
             services.store.close()
     assert seen[0] == seen[1]
+
+
+TYPED = "https://lms.example/c/1"
+aliased = st.fixed_dictionaries({}, optional={
+    COURSE: st.sampled_from(({}, {"single_au": PART}, {"all_of": [PART, OTHER]}, {"aliases": [TYPED]})),
+    OTHER: st.just({"title": "Crane"})})
+one_event = st.tuples(st.just("statement"), st.sampled_from(VERBS), st.sampled_from(MAILS), st.sampled_from((COURSE, OTHER, PART, TYPED)))
+steps_ = st.lists(st.one_of(
+    one_event, one_event, one_event, st.tuples(st.just("verbs"), verb_maps), st.tuples(st.just("courses"), aliased),
+    st.tuples(st.just("void"), st.integers(0, 20)), st.just(("learn",)), st.just(("replay",))), min_size=3, max_size=12)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=steps_)
+def test_whatever_happens_in_whatever_order_the_feed_makes_sense(steps: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        services = made(Path(folder))
+        history: list[dict[str, Any]] = []
+        for name, *step in steps:
+            before = len(feed(services))
+            if name == "statement":
+                history.append(statement(*step))
+                if step[2] == TYPED:
+                    history[-1]["object"]["definition"] = {"type": "http://adlnet.gov/expapi/activities/course"}
+                send(services, history[-1])
+            elif name == "void" and history:
+                target = history[step[0] % len(history)]["id"]
+                send(services, {**statement("voided"), "object": {"objectType": "StatementRef", "id": target}})
+            elif name == "learn":
+                services.store.directory.put_people([EVE])
+            elif name == "replay":
+                at = services.store.work.cursor("route")
+                assert services.store.work.advance("route", at, Cursor(0, at.change), Output())
+                route(services)
+                assert feed(services)[before:] == []
+            elif (number := proposed(services, name, step[0]) if name in maps.KINDS else None) is not None:
+                expected = maps.diff(services.store, name, number)
+                apply(services, name, number)
+                assert told(services, before) == Counter(expected.released)
+                for _ in range(2):
+                    roll_back(services, name)
+                assert len(feed(services)) == before + expected.events
+            route(services)
+        stands: dict[str, str] = {}
+        for one in feed(services):
+            # a completion is said once until it is revoked; what is updated or revoked was said
+            said = stands.get(one["id"], "learning.revoked")
+            assert (said == "learning.revoked") == (one["event"] == "learning.completed")
+            stands[one["id"]] = one["event"]
+        services.store.close()

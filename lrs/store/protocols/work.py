@@ -213,6 +213,10 @@ class Work(Protocol):
         """Everything known of these subjects."""
         ...
 
+    def is_published(self, event_id: str) -> bool:
+        """Whether the feed has a row of this achievement."""
+        ...
+
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence. Looks at every state: for rare questions."""
         ...

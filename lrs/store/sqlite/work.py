@@ -69,6 +69,11 @@ class SqliteWork(Deliveries, Targets):
             return [StateRow(subject, course, bytes(body), bool(held)) for wanted in dict.fromkeys(subjects)
                     for subject, course, body, held in db.execute("SELECT * FROM states WHERE subject = ? ORDER BY course", (wanted,))]
 
+    def is_published(self, event_id: str) -> bool:
+        """Whether the feed has a row of this achievement."""
+        with self._database.read() as db:
+            return db.execute("SELECT 1 FROM feed WHERE event_id = ? LIMIT 1", (event_id,)).fetchone() is not None
+
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence; looks at every state (about 1 s a gigabyte)."""
         with self._database.read() as db:
