@@ -4,7 +4,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 _one_at_a_time = threading.Lock()
@@ -14,13 +13,13 @@ _built: list[Callable[..., Iterable[bytes]]] = []
 def build() -> Callable[..., Iterable[bytes]]:
     """The application over the store that the settings name (`LRS_*`, `lrs.toml`)."""
     from lrs.app import create_app
-    from lrs.config import load
+    from lrs.config import file_of, load
     from lrs.serve.forwarded import Forwarded
     from lrs.services import Services
     from lrs.store.open_store import open_store
     from workers.wake import wake_of
 
-    settings = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
+    settings = load(os.environ, file_of(os.environ))
     app = create_app(Services(settings, open_store(settings.data), wake_of(settings)))
     return Forwarded(app.wsgi_app, settings.trusted_proxies)
 

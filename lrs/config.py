@@ -234,6 +234,15 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
     return settings if settings.public_url else replace(settings, public_url=listening_url(settings))
 
 
+def file_of(environ: Mapping[str, str]) -> Path:
+    """The settings file: where `LRS_CONFIG` says, else `lrs.toml`, which need not be there. Raises `BadSetting` where
+    the variable names a file that is not."""
+    named = environ.get("LRS_CONFIG")
+    if named and not Path(named).exists():
+        raise BadSetting(f"there is no settings file {named} (LRS_CONFIG)")
+    return Path(named or "lrs.toml")
+
+
 def check(settings: Settings) -> None:
     """Refuse settings that contradict each other (`BadSetting`)."""
     if bool(settings.tls_certificate) != bool(settings.tls_key):

@@ -15,7 +15,7 @@ import click
 from celery import Celery, Task, signals
 
 from lrs import log
-from lrs.config import BadSetting, Settings, load
+from lrs.config import BadSetting, Settings, file_of, load
 from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.open_store import open_store
@@ -39,7 +39,7 @@ _works: dict[str, Work] = {}
 def settings() -> Settings:
     """The settings of this process (`LRS_*`, `lrs.toml`). Wrong ones end Celery's command with a sentence."""
     try:
-        found = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
+        found = load(os.environ, file_of(os.environ))
         if not found.broker_url:
             raise BadSetting("broker_url (LRS_BROKER_URL) is not set: Celery needs the broker's address, such as redis://127.0.0.1:6379/0")
     except BadSetting as fault:

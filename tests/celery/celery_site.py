@@ -29,6 +29,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.data, self.parts = folder, folder / "data", []
+        (folder / "lrs.toml").touch()
         self.redis = Redis(folder)
         port = free_port()
         self.receiver_url = f"http://127.0.0.1:{port}"
@@ -49,7 +50,7 @@ class Site:
     def environ(self, broker: str = "") -> dict[str, str]:
         """What the processes of this LRS get as environment."""
         return {**os.environ, "LRS_DATA": str(self.data), "LRS_BROKER_URL": broker or self.redis.url,
-                "LRS_CONFIG": str(self.folder / "none.toml"), "PYTHONWARNINGS": "ignore"}
+                "LRS_CONFIG": str(self.folder / "lrs.toml"), "PYTHONWARNINGS": "ignore"}
 
     def start(self, name: str, command: list[str]) -> Part:
         """Start a process that ends with this site."""
@@ -81,15 +82,20 @@ class Site:
     def post(self, client: Client, person: int | None = None) -> int:
         """One completion of one more person; the answer's status."""
         number = next(self.people) if person is None else person
+        body, headers = self.completion(number)
+        return client.post("/xapi/statements", data=body, headers=headers).status_code
+
+    def completion(self, number: int) -> tuple[str, dict[str, str]]:
+        """Body and headers of a POST by which this person completed the course."""
         statement = {"id": str(uuid.uuid4()), "actor": {"mbox": f"mailto:person{number}@acme.example"}, "object": {"id": COURSE},
                      "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"}}
-        return client.post("/xapi/statements", data=json.dumps(statement), headers={
-            "Authorization": f"Basic {self.auth}", "X-Experience-API-Version": "1.0.3", "Content-Type": "application/json"}).status_code
+        return json.dumps(statement), {"Authorization": f"Basic {self.auth}", "X-Experience-API-Version": "1.0.3",
+                                       "Content-Type": "application/json"}
 
     def received(self) -> Counter[str]:
-        """How often each event came, by the person's employee id."""
+        """How often each event came, by the person's employee id; a target that is only tested gets one without."""
         rows = httpx.get(self.receiver_url + "/sandbox/received", timeout=10).json()
-        assert len(rows) == len({row["event"]["id"] for row in rows}), "an event came under two webhook-ids"
+        assert len(rows) == len({row["event"]["id"] for row in rows if "user" in row["event"]}), "an event came under two webhook-ids"
         return Counter({row["event"]["user"]["externalId"]: row["times"] for row in rows})
 
     def came(self, *people: int) -> bool:

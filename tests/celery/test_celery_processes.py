@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from dataclasses import replace
 
+import httpx
+import psutil
 import pytest
-from real_parts import Toxiproxy, until
+from real_parts import Part, Toxiproxy, free_port, until
 
 from lrs.config import load
 from lrs.management.check import check
@@ -68,6 +71,23 @@ def test_the_check_says_whether_a_worker_answers(running):
     assert check(settings).findings["broker"] == []
     nobody = replace(settings, broker_url=running.redis.url.replace("/0", "/9"))
     assert ["no worker does" in one.what for one in check(nobody).findings["broker"]] == [True]
+
+
+def test_with_a_broker_lrs_serve_leaves_the_work_to_celery(running):
+    port = free_port()
+    served = Part([sys.executable, "-m", "lrs", "serve", "--port", str(port)], running.folder, "serve", running.environ())
+    url = f"http://127.0.0.1:{port}"
+    try:
+        served.ready(lambda: "Ctrl-C" in served.log.read_text())
+        children = [" ".join(child.cmdline()) for child in psutil.Process(served.process.pid).children(recursive=True)]
+        assert any("lrs.serve.web" in one for one in children)
+        assert not any("lrs.serve.worker" in one for one in children)
+        body, headers = running.completion(90)
+        assert httpx.post(url + "/xapi/statements", content=body, headers=headers).status_code == 200
+        until(lambda: running.came(90), 10, "it is delivered")
+        assert "celery -A workers.app worker" in served.log.read_text()
+    finally:
+        assert served.stop() == 0
 
 
 def test_queues_stay_short_while_no_worker_takes_from_them(site, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lrs.config import BadSetting, file_of
 from workers.broker import HARD_LIMIT, VISIBILITY, configuration
 from workers.consumers import CONSUMERS
 
@@ -44,3 +45,8 @@ def test_celery_without_a_usable_broker_says_so_in_a_sentence(tmp_path, broker, 
     assert done.returncode != 0
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_settings_file_that_is_named_and_not_there_is_refused():
+    with pytest.raises(BadSetting, match=r"no-such\.toml"):
+        file_of({"LRS_CONFIG": "/no-such.toml"})
