@@ -25,6 +25,18 @@ class Invalid(ValueError):
         self.findings = findings
 
 
+class Taken(Invalid):
+    """What shall be made is there already, under this key or name (answered 409)."""
+
+
+class NotFound(Exception):
+    """There is nothing of this key or name, or nothing that whoever asks may know of (answered 404)."""
+
+
+class WrongState(Exception):
+    """What is asked does not fit the state of the thing, as when it is revoked already (answered 409)."""
+
+
 class TooLarge(Exception):
     """A limit was exceeded (answered 413). `setting` names the setting that holds the limit."""
 

@@ -33,9 +33,12 @@ from lrs.errors import (
     Finding,
     Forbidden,
     Invalid,
+    NotFound,
     PreconditionFailed,
     StoreUnavailable,
+    Taken,
     TooLarge,
+    WrongState,
 )
 from lrs.ingest import conflicts
 from lrs.ingest.batch import BatchRefused
@@ -68,6 +71,9 @@ class Answer:
 ANSWERS: dict[type[Exception], Answer] = {
     Invalid: Answer(400, "invalid"),
     BatchRefused: Answer(400, "invalid"),
+    Taken: Answer(409, "taken"),
+    NotFound: Answer(404, "not_found"),
+    WrongState: Answer(409, "wrong_state"),
     Unauthorized: Answer(401, "unauthorized", headers=lambda _: {"WWW-Authenticate": 'Basic realm="Concord LRS"'}),
     Forbidden: Answer(403, "forbidden"),
     Conflict: Answer(409, "conflict"),
