@@ -95,7 +95,8 @@ class Site:
     def received(self) -> Counter[str]:
         """How often each event came, by the person's employee id; a target that is only tested gets one without."""
         rows = httpx.get(self.receiver_url + "/sandbox/received", timeout=10).json()
-        assert len(rows) == len({row["event"]["id"] for row in rows if "user" in row["event"]}), "an event came under two webhook-ids"
+        rows = [row for row in rows if "user" in row["event"]]
+        assert len(rows) == len({row["event"]["id"] for row in rows}), "an event came under two webhook-ids"
         return Counter({row["event"]["user"]["externalId"]: row["times"] for row in rows})
 
     def came(self, *people: int) -> bool:
