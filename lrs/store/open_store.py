@@ -14,6 +14,7 @@ from lrs.store.sqlite.documents import SqliteDocuments
 from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.rejections import SqliteRejections
+from lrs.store.sqlite.sessions import SqliteSessions
 from lrs.store.sqlite.statements import SqliteStatements
 from lrs.store.sqlite.work import SqliteWork
 
@@ -31,6 +32,7 @@ class Store:
     attachments: FileAttachments
     mappings: SqliteMappings
     work: SqliteWork
+    sessions: SqliteSessions
     rejections: SqliteRejections
     payloads: SqlitePayloads
     files: tuple[Database, ...]
@@ -69,6 +71,7 @@ def open_store(place: str | Path) -> Store:
         attachments=FileAttachments(folder / "attachments"),
         mappings=SqliteMappings(statements),
         work=SqliteWork(work),
+        sessions=SqliteSessions(work),
         rejections=SqliteRejections(rejections),
         payloads=SqlitePayloads(payloads),
         files=files,

@@ -1,0 +1,1 @@
+"""Live sessions: presence concluded from joins and leaves, and the vendors' reports fetched."""
