@@ -1,19 +1,20 @@
 """A twin of BambooHR's training records, to rehearse against: an own process with an own file."""
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import re
 import sqlite3
 import threading
-from contextlib import suppress
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from lrs.sandbox.shell import Reply, Request, main
 
 TYPES = {"18": "Compliance", "19": "Safety", "20": "Skills"}
+REASONS = {401: "Invalid API key", 403: "No access to this resource", 404: "not found", 429: "Limit exceeded",
+           500: "Internal server error", 503: "Service unavailable"}
 FIELDS = {"completed", "type", "cost", "instructor", "hours", "credits", "notes"}
 
 
@@ -63,79 +64,65 @@ def complaint(record: Any) -> str:
     return "" if all(isinstance(record.get(n, ""), str) for n in ("notes", "instructor")) else "notes and instructor are text"
 
 
-def answer(records: Records, key: str, method: str, path: str, authorization: str, body: bytes) -> tuple[int, Any]:
-    """(status, JSON) of one request."""
-    if path in ("/", "/health"):
-        return 200, {"sandbox": "bamboohr"}
-    if path == "/sandbox/records":
-        return 200, records.of()
-    try:
-        user = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")[0]
-    except ValueError:
-        user = ""
-    if not authorization.startswith("Basic ") or not user or (key and user != key):
-        return 401, {"error": "invalid API key"}
-    parts = [unquote(p) for p in path.split("/")[1:]]
-    if parts[:3] != ["api", "v1", "training"]:
-        return 404, {"error": "no such resource"}
-    if (method, parts[3:]) == ("GET", ["type"]):
-        return 200, {n: {"id": n, "name": name} for n, name in TYPES.items()}
-    if len(parts) != 5 or parts[3] != "record" or not re.fullmatch(r"[0-9]+", parts[4]):
-        return 404, {"error": "no such resource"}
-    if method == "GET":
-        return 200, {r["id"]: r for r in records.of("employee = ?", parts[4])}
-    if method == "DELETE":
-        gone = records.run("DELETE FROM records WHERE id = ?", int(parts[4])).rowcount
-        return (200, {"id": parts[4]}) if gone else (404, {"error": "no such training record"})
-    try:
-        record = json.loads(body)
-    except ValueError:
-        return 400, {"error": "the body is not JSON"}
-    if wrong := complaint(record):
-        return 400, {"error": wrong}
-    if method == "POST":
-        made = records.run("INSERT INTO records (employee, body) VALUES (?, ?)", parts[4], json.dumps(record)).lastrowid
-        return 201, records.of("id = ?", made)[0]
-    if method == "PUT":
-        if not records.run("UPDATE records SET body = ? WHERE id = ?", json.dumps(record), int(parts[4])).rowcount:
-            return 404, {"error": "no such training record"}
-        return 200, records.of("id = ?", int(parts[4]))[0]
-    return 405, {"error": "method not allowed"}
+class BambooHr:
+    """The twin. Refusals carry their reason in the header X-BambooHR-Error-Message, as BambooHR's do."""
+
+    def __init__(self, data: str, key: str) -> None:
+        self._records, self._key = Records(data), key
+
+    def refusal(self, status: int) -> Reply:
+        """BambooHR refuses with a header and no body to speak of."""
+        return _refused(status, REASONS.get(status, "Something went wrong"))
+
+    def answer(self, request: Request) -> Reply:
+        """One request to the training records."""
+        if request.path in ("/", "/health"):
+            return Reply(200, {"sandbox": "bamboohr"})
+        if request.path == "/sandbox/records":
+            return Reply(200, self._records.of())
+        if not self._knows(request.headers.get("authorization", "")):
+            return _refused(401, "Invalid API key")
+        parts = [unquote(p) for p in request.path.split("/")[1:]]
+        if parts[:3] != ["api", "v1", "training"]:
+            return _refused(404, "no such resource")
+        if (request.method, parts[3:]) == ("GET", ["type"]):
+            return Reply(200, {n: {"id": n, "name": name} for n, name in TYPES.items()})
+        if len(parts) != 5 or parts[3] != "record" or not re.fullmatch(r"[0-9]+", parts[4]):
+            return _refused(404, "no such resource")
+        if request.method in ("POST", "PUT"):
+            return self._write(request, parts[4])
+        if request.method == "GET":
+            return Reply(200, {r["id"]: r for r in self._records.of("employee = ?", parts[4])})
+        if request.method == "DELETE":
+            gone = self._records.run("DELETE FROM records WHERE id = ?", int(parts[4])).rowcount
+            return Reply(200, {"id": parts[4]}) if gone else _refused(404, "no such training record")
+        return _refused(405, "method not allowed")
+
+    def _knows(self, authorization: str) -> bool:
+        try:
+            user = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")[0]
+        except ValueError:
+            return False
+        return authorization.startswith("Basic ") and bool(user) and self._key in ("", user)
+
+    def _write(self, request: Request, number: str) -> Reply:
+        try:
+            record = json.loads(request.body)
+        except ValueError:
+            return _refused(400, "the body is not JSON")
+        if wrong := complaint(record):
+            return _refused(400, wrong)
+        if request.method == "POST":
+            made = self._records.run("INSERT INTO records (employee, body) VALUES (?, ?)", number, json.dumps(record)).lastrowid
+            return Reply(201, self._records.of("id = ?", made)[0])
+        if not self._records.run("UPDATE records SET body = ? WHERE id = ?", json.dumps(record), int(number)).rowcount:
+            return _refused(404, "no such training record")
+        return Reply(200, self._records.of("id = ?", int(number))[0])
 
 
-def serve(port: int, data: str, key: str) -> None:
-    """Answer on 127.0.0.1 until killed."""
-    records = Records(data)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            status, value = answer(records, key, self.command, urlsplit(self.path).path,
-                                   self.headers.get("authorization", ""), body)
-            text = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PUT = do_DELETE = _do
-
-        def log_message(self, *_: Any) -> None:
-            """Quiet: what it holds can be read back at /sandbox/records."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
-    with suppress(KeyboardInterrupt):
-        server.serve_forever()
+def _refused(status: int, why: str) -> Reply:
+    return Reply(status, {"error": why}, {"X-BambooHR-Error-Message": why})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--data", default=":memory:")
-    parser.add_argument("--key", default="", help="The API key it accepts; any if empty.")
-    given = parser.parse_args()
-    serve(given.port, given.data, given.key)
+    main(BambooHr, __doc__, "The API key it accepts; any if empty.")

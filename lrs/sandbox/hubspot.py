@@ -1,16 +1,16 @@
 """A twin of HubSpot's contacts, to rehearse against: an own process with an own file."""
 from __future__ import annotations
 
-import argparse
 import json
 import sqlite3
 import threading
 import uuid
-from contextlib import suppress
+from collections import Counter
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
+
+from lrs.sandbox.shell import Reply, Request, main
 
 UPSERT = ("/crm/v3/objects/contacts/batch/upsert", "/crm/objects/2026-03/contacts/batch/upsert")
 UNIQUE = ("email", "employee_id")
@@ -19,6 +19,13 @@ PROPERTIES = {
     "learning_completed_at", "learning_event_id", "learning_learner", "learning_revoked",
 }
 INPUTS_MAX = 100
+REASONS = {
+    401: ("INVALID_AUTHENTICATION", "Authentication credentials not found or invalid."),
+    403: ("MISSING_SCOPES", "This app hasn't been granted all required scopes."),
+    404: ("OBJECT_NOT_FOUND", "resource not found"),
+    405: ("METHOD_NOT_ALLOWED", "method not allowed"),
+    429: ("RATE_LIMITS", "You have reached your ten_secondly_rolling limit."),
+}
 
 
 class Contacts:
@@ -76,47 +83,63 @@ def complaint(row: Any) -> str:
     return ""
 
 
-def answer(contacts: Contacts, key: str, method: str, path: str, authorization: str, body: bytes,
-           query: str = "") -> tuple[int, Any]:
-    """(status, JSON) of one request."""
-    if path in ("/", "/health"):
-        return 200, {"sandbox": "hubspot"}
-    if path == "/sandbox/contacts":
-        return 200, contacts.all()
-    if path == "/sandbox/writes":
-        return 200, contacts.writes()
-    if not authorization.startswith("Bearer ") or len(authorization) < 8 or (key and authorization != f"Bearer {key}"):
-        return 401, _error("INVALID_AUTHENTICATION", "Authentication credentials not found or invalid.")
-    if (method, path) == ("GET", "/crm/v3/objects/contacts"):
-        return 200, {"results": contacts.all()[:100]}
-    if method == "GET" and path.startswith("/crm/v3/objects/contacts/"):
-        wanted, prop = unquote(path.rpartition("/")[2]), parse_qs(query).get("idProperty", ["id"])[0]
-        found = next((c for c in contacts.all() if wanted == (c["id"] if prop == "id" else c["properties"].get(prop))), None)
-        return (200, found) if found else (404, _error("OBJECT_NOT_FOUND", "resource not found"))
-    if path not in UPSERT:
-        return 404, _error("OBJECT_NOT_FOUND", "no such resource")
-    if method != "POST":
-        return 405, _error("METHOD_NOT_ALLOWED", "method not allowed")
-    try:
-        inputs = json.loads(body)["inputs"]
-    except (ValueError, TypeError, KeyError):
-        return 400, _error("VALIDATION_ERROR", "Invalid input JSON: inputs is required")
-    if not isinstance(inputs, list) or not 1 <= len(inputs) <= INPUTS_MAX:
-        return 400, _error("VALIDATION_ERROR", f"inputs must hold 1 to {INPUTS_MAX} rows")
-    started, results, errors = _now(), [], []
-    for row in inputs:
-        trace = str(row.get("objectWriteTraceId", "")) if isinstance(row, dict) else ""
-        if wrong := complaint(row):
-            errors.append({"status": "error", "category": "VALIDATION_ERROR", "message": wrong, "objectWriteTraceId": trace,
-                           "context": {"objectWriteTraceId": [trace]}})
-            continue
-        contact, new, held = contacts.upsert(row["idProperty"], row["id"], row["properties"], trace)
-        results.append({"id": contact, "new": new, "properties": held, "archived": False, "objectWriteTraceId": trace,
-                        "createdAt": started, "updatedAt": _now()})
-    value: dict[str, Any] = {"status": "COMPLETE", "results": results, "startedAt": started, "completedAt": _now()}
-    if errors:
-        return 207, {**value, "numErrors": len(errors), "errors": errors}
-    return 200, value
+class HubSpot:
+    """The twin: contacts are written by upsert in batches; a bad row is refused alone."""
+
+    def __init__(self, data: str, key: str) -> None:
+        self._contacts, self._key = Contacts(data), key
+
+    def refusal(self, status: int) -> Reply:
+        """HubSpot's error object, with the policy's name where a limit was met."""
+        category, message = REASONS.get(status, ("INTERNAL_ERROR", "internal error"))
+        limit = {"errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING"} if status == 429 else {}
+        return Reply(status, {**_error(category, message), **limit})
+
+    def answer(self, request: Request) -> Reply:
+        """One request to the contacts."""
+        method, path = request.method, request.path
+        if path in ("/", "/health"):
+            return Reply(200, {"sandbox": "hubspot"})
+        if path == "/sandbox/contacts":
+            return Reply(200, self._contacts.all())
+        if path == "/sandbox/writes":
+            return Reply(200, self._contacts.writes())
+        authorization = request.headers.get("authorization", "")
+        if not authorization.startswith("Bearer ") or len(authorization) < 8 or (self._key and authorization != f"Bearer {self._key}"):
+            return self.refusal(401)
+        if (method, path) == ("GET", "/crm/v3/objects/contacts"):
+            return Reply(200, {"results": self._contacts.all()[:100]})
+        if method == "GET" and path.startswith("/crm/v3/objects/contacts/"):
+            wanted, prop = unquote(path.rpartition("/")[2]), parse_qs(request.query).get("idProperty", ["id"])[0]
+            found = next((c for c in self._contacts.all() if wanted == (c["id"] if prop == "id" else c["properties"].get(prop))), None)
+            return Reply(200, found) if found else self.refusal(404)
+        if path not in UPSERT:
+            return self.refusal(404)
+        return self._upsert(request) if method == "POST" else self.refusal(405)
+
+    def _upsert(self, request: Request) -> Reply:
+        try:
+            inputs = json.loads(request.body)["inputs"]
+        except (ValueError, TypeError, KeyError):
+            return Reply(400, _error("VALIDATION_ERROR", "Invalid input JSON: inputs is required"))
+        if not isinstance(inputs, list) or not 1 <= len(inputs) <= INPUTS_MAX:
+            return Reply(400, _error("VALIDATION_ERROR", f"inputs must hold 1 to {INPUTS_MAX} rows"))
+        named = Counter((str(row.get("idProperty")), str(row.get("id"))) for row in inputs if isinstance(row, dict))
+        if doubled := [name for (_, name), times in named.items() if times > 1]:
+            return Reply(400, _error("VALIDATION_ERROR", f"Duplicate IDs found in batch input: {doubled[0]}"))
+        refused = next((n for n, row in enumerate(inputs) if request.refuse_row is not None and request.refuse_row in json.dumps(row)), -1)
+        started, results, errors = _now(), [], []
+        for n, row in enumerate(inputs):
+            trace = str(row.get("objectWriteTraceId", "")) if isinstance(row, dict) else ""
+            if wrong := "fault on demand" if n == refused else complaint(row):
+                errors.append({"status": "error", "category": "VALIDATION_ERROR", "message": wrong, "objectWriteTraceId": trace,
+                               "context": {"objectWriteTraceId": [trace]}})
+                continue
+            contact, new, held = self._contacts.upsert(row["idProperty"], row["id"], row["properties"], trace)
+            results.append({"id": contact, "new": new, "properties": held, "archived": False, "objectWriteTraceId": trace,
+                            "createdAt": started, "updatedAt": _now()})
+        value: dict[str, Any] = {"status": "COMPLETE", "results": results, "startedAt": started, "completedAt": _now()}
+        return Reply(207, {**value, "numErrors": len(errors), "errors": errors}) if errors else Reply(200, value)
 
 
 def _error(category: str, message: str) -> dict[str, str]:
@@ -127,39 +150,5 @@ def _now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def serve(port: int, data: str, key: str) -> None:
-    """Answer on 127.0.0.1 until killed."""
-    contacts = Contacts(data)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            status, value = answer(contacts, key, self.command, urlsplit(self.path).path,
-                                   self.headers.get("authorization", ""), body, urlsplit(self.path).query)
-            text = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = do_PUT = do_DELETE = _do
-
-        def log_message(self, *_: Any) -> None:
-            """Quiet: what it holds can be read back at /sandbox/contacts."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
-    with suppress(KeyboardInterrupt):
-        server.serve_forever()
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--data", default=":memory:")
-    parser.add_argument("--key", default="", help="The access token it accepts; any if empty.")
-    given = parser.parse_args()
-    serve(given.port, given.data, given.key)
+    main(HubSpot, __doc__, "The access token it accepts; any if empty.")

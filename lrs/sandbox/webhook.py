@@ -1,7 +1,6 @@
 """A receiver of Standard Webhooks, to rehearse against: it verifies, drops repeats and keeps what came."""
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import hmac
@@ -10,10 +9,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+
+from lrs.sandbox.shell import Reply, Request, main
 
 TOLERANCE = 300
 
@@ -53,54 +51,29 @@ def complaint(headers: Mapping[str, str], body: bytes, secret: str, now: float) 
     return "" if any(hmac.compare_digest(mine, one) for one in given) else "no signature matches"
 
 
-def serve(port: int, data: str, secret: str) -> None:
-    """Answer on 127.0.0.1 until killed."""
-    received = Received(data)
+class Webhook:
+    """The twin: what is signed with the key is kept and acknowledged."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def __init__(self, data: str, key: str) -> None:
+        self._received, self._secret = Received(data), key
 
-        def _answer(self, status: int, value: Any) -> None:
-            text = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(self, request: Request) -> Reply:
+        """Verify, keep, acknowledge."""
+        if request.method == "GET":
+            return Reply(200, self._received.all() if request.path == "/sandbox/received" else {"sandbox": "webhook"})
+        if wrong := complaint(request.headers, request.body, self._secret, time.time()):
+            return Reply(401, {"error": wrong})
+        try:
+            json.loads(request.body)
+        except ValueError:
+            return Reply(400, {"error": "the body is not JSON"})
+        self._received.add(request.headers["webhook-id"], request.body.decode())
+        return Reply(200, {"received": request.headers["webhook-id"]})
 
-        def do_GET(self) -> None:
-            """What it holds."""
-            self._answer(200, received.all() if urlsplit(self.path).path == "/sandbox/received" else {"sandbox": "webhook"})
-
-        def do_POST(self) -> None:
-            """Verify, keep, acknowledge."""
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            headers = {k.lower(): v for k, v in self.headers.items()}
-            wrong = complaint(headers, body, secret, time.time())
-            if wrong:
-                self._answer(401, {"error": wrong})
-                return
-            try:
-                json.loads(body)
-            except ValueError:
-                self._answer(400, {"error": "the body is not JSON"})
-                return
-            received.add(headers["webhook-id"], body.decode())
-            self._answer(200, {"received": headers["webhook-id"]})
-
-        def log_message(self, *_: Any) -> None:
-            """Quiet: what it holds can be read back at /sandbox/received."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
-    with suppress(KeyboardInterrupt):
-        server.serve_forever()
+    def refusal(self, status: int) -> Reply:
+        """A receiver's own words."""
+        return Reply(status, {"error": f"fault on demand: {status}"})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--data", default=":memory:")
-    parser.add_argument("--key", default="", help="The signing secret, whsec_…; unsigned requests pass if empty.")
-    given = parser.parse_args()
-    serve(given.port, given.data, given.key)
+    main(Webhook, __doc__, "The signing secret, whsec_…; unsigned requests pass if empty.")
