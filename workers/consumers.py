@@ -9,6 +9,7 @@ from lrs.services import Services
 from workers.connectors.registry import connectors
 from workers.deliver import Deliverer
 from workers.route import route_once
+from workers.sessions.conclude import conclude_due
 
 Work = Callable[[], int]
 """One slice of work; how much was done, 0 when nothing is left for now. Raises `StoreUnavailable`."""
@@ -52,6 +53,11 @@ def _deliver(services: Services, owner: str) -> Work:
     return Deliverer(services, owner, now_us, connectors(now_us), slice=DELIVER_SLICE)
 
 
+def _sessions(services: Services, owner: str) -> Work:
+    """Take in what came about live sessions, and conclude those whose time has come."""
+    return lambda: conclude_due(services, now_us())
+
+
 def _upkeep(services: Services, owner: str) -> Work:
     """Merge young index rows and write left-over reference rows in short slices, and now and then checkpoint."""
     statements = services.store.statements
@@ -72,5 +78,6 @@ def _upkeep(services: Services, owner: str) -> Work:
 CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
     Consumer("route", _route, rings="deliver"),
     Consumer("deliver", _deliver, slots=2),
+    Consumer("sessions", _sessions, rings="route"),
     Consumer("upkeep", _upkeep, woken=False),
 )}
