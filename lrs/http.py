@@ -24,6 +24,7 @@ from typing import IO, Any, cast
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from lrs.auth import masking
 from lrs.auth.credentials import authenticate
 from lrs.auth.scopes import allowed
 from lrs.encodings import inflated
@@ -50,7 +51,6 @@ FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least te
 EXCERPT = 2048
 HELP = "docs/providers.md"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_PERSONAL = re.compile(r'("(?:mbox|mbox_sha1sum|openid|name)"\s*:\s*)"(?:[^"\\]|\\.)*"?')
 _log = logging.getLogger("lrs.http")
 
 
@@ -239,7 +239,7 @@ def _conflict(error: Conflict) -> dict[str, Any]:
     if conflict["refused_is_course"]:
         _log.warning("refused: %s of course %s under the id of another statement (%s); %s", conflict["refused"]["verb"],
                      conflict["refused"]["object"], error.statement_id, conflict["cause"] or "ids must be unique")
-    stored = _PERSONAL.sub(r'\1"***"', error.stored[:EXCERPT].decode("utf-8", "replace"))
+    stored = masking.masked(error.stored[:EXCERPT].decode("utf-8", "replace"))
     return {"conflict": conflict, "stored_statement": stored}
 
 
@@ -281,19 +281,31 @@ def _fault(error: Exception) -> Response:
 
 def _note(status: int, code: str, told: Mapping[str, Any]) -> None:
     who: Provider | None = g.get("provider")
-    if who is None or request.method not in ("POST", "PUT", "DELETE") or status >= 500:
+    if who is None or request.method not in ("POST", "PUT", "PATCH", "DELETE") or status >= 500:
         return
     try:
         excerpt = "" if g.get("streamed") else request.get_data(cache=True)[:EXCERPT].decode("utf-8", "replace")
     except HTTPException:
         excerpt = ""  # larger than the limit: nothing of it was read
+    if request.mimetype == "text/csv":
+        excerpt = ""  # a directory has persons in columns, whose names nothing in a cell tells
+    detail = {**told, "message": masking.plain(str(told.get("message", "")))}
+    if "findings" in told:
+        detail["findings"] = [_noted(finding) for finding in told["findings"]]
     services_of_request().store.rejections.note(
         Rejection(
             at=time.time_ns() // 1000,
             credential_id=who.credential_id,
             status=status,
             code=code,
-            detail=json.dumps(told, ensure_ascii=False),
-            excerpt=_PERSONAL.sub(r'\1"***"', excerpt),
+            detail=json.dumps(detail, ensure_ascii=False),
+            excerpt=masking.masked(excerpt),
         )
     )
+
+
+def _noted(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """The finding without what it found of a person or a secret."""
+    found = str(finding["found"])
+    found = masking.MASK if found and masking.personal(str(finding["pointer"])) else masking.plain(found)
+    return {**finding, "found": found, "why": masking.plain(str(finding["why"]))}

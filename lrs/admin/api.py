@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import orjson
 from flask import Request, Response, g, request
@@ -70,7 +70,7 @@ class ErrorSchema(Schema):
 class Arguments(FlaskParser):
     """Reads parameters and bodies: what nobody asked for is refused, and so is JSON that readers read differently."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE, "json": RAISE}
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE, "json": RAISE}
 
     def _raw_load_json(self, req: Request) -> Any:
         raw = http.body()

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,9 +12,9 @@ from lrs.completions.model import Course
 from lrs.completions.subjects import needs_person
 from lrs.errors import Finding, Invalid
 from lrs.ingest import maps
+from lrs.management.audit import audited
 from lrs.statements.instants import printed
 from lrs.store.open_store import Store
-from lrs.store.protocols.audit import Entry
 from lrs.store.protocols.mappings import CourseStep, Mapping
 from verbs.vocabulary import Reading
 from workers import reread
@@ -58,17 +57,6 @@ class Diff:
     def events(self) -> int:
         """How many events would be published."""
         return sum(self.released.values())
-
-
-@contextmanager
-def audited(store: Store, who: str, action: str, thing: str, **detail: Any) -> Iterator[None]:
-    """Log the change before it is made, and once more, as refused, if it is not."""
-    store.audit.append(Entry(who, action, thing, detail))
-    try:
-        yield
-    except Exception as error:
-        store.audit.append(Entry(who, action, thing, detail, refused=str(error)))
-        raise
 
 
 def refused(why: str, rule: str = "mapping.apply") -> Invalid:

@@ -29,8 +29,8 @@ class Directory(Protocol):
         """Those of the identifiers (normal forms) that a person has."""
         ...
 
-    def people(self) -> list[Person]:
-        """Everybody, by employee id."""
+    def people(self, after: str = "", limit: int | None = None) -> list[Person]:
+        """Everybody, by employee id (byte order), from the first id after `after` on."""
         ...
 
     def put_courses(self, courses: Sequence[Course], *, only_new: bool = False) -> list[tuple[int, str]]:

@@ -18,13 +18,44 @@ class Rejection:
     n: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which rejections: all conditions hold, '' and None are none. `rule` is the key of one of its findings' rules;
+    `since` (inclusive) and `until` (exclusive) are µs since 1970 UTC."""
+
+    credential_id: str = ""
+    code: str = ""
+    rule: str = ""
+    status: int | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+ALL = Sought()
+COUNTED_BY = ("rule", "cause", "code", "status", "credential")
+"""What rejections can be counted by. `cause`: of a conflict its known cause, else the code."""
+
+
 class Rejections(Protocol):
-    """The log in which a provider looks up why a statement was refused."""
+    """The log in which a provider looks up why a statement was refused. It keeps 30 days; older rows are never shown."""
 
     def note(self, rejection: Rejection) -> None:
         """Keep it soon (buffered up to 1 s); at most 60 a minute a credential. Never raises."""
         ...
 
-    def list(self, credential_id: str = "", limit: int = 100) -> list[Rejection]:
-        """The newest first, of one credential or of all."""
+    def list(self, credential_id: str = "", limit: int = 100, *, sought: Sought = ALL, before: int | None = None) -> list[Rejection]:
+        """The newest first, of one credential or of all, those with n < `before`."""
+        ...
+
+    def by_number(self, n: int) -> Rejection | None:
+        """The rejection with this number."""
+        ...
+
+    def counts(self, by: str, sought: Sought = ALL, most: int = 10_000) -> dict[str, int]:
+        """How many of the newest `most` there are of each (one of `COUNTED_BY`), the most frequent first. A request that
+        breaks several rules counts once for each; one without findings has the rule of its code."""
+        ...
+
+    def purge(self, older_than: int) -> int:
+        """Remove what came before this time (µs since 1970 UTC); how many."""
         ...

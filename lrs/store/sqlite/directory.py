@@ -65,10 +65,11 @@ class SqliteDirectory:
             row = db.execute("SELECT body FROM people WHERE employee_id = ?", (employee_id,)).fetchone()
         return _person(row[0]) if row else None
 
-    def people(self) -> list[Person]:
-        """Everybody, by employee id."""
+    def people(self, after: str = "", limit: int | None = None) -> list[Person]:
+        """Everybody, by employee id, from the first id after `after` on."""
         with self._database.read() as db:
-            return [_person(row[0]) for row in db.execute("SELECT body FROM people ORDER BY employee_id")]
+            return [_person(row[0]) for row in db.execute("SELECT body FROM people WHERE employee_id > ? ORDER BY employee_id LIMIT ?",
+                                                          (after, -1 if limit is None else limit))]
 
     def put_courses(self, courses: Sequence[Course], *, only_new: bool = False) -> list[tuple[int, str]]:
         """Store or replace each (`only_new`: leave alone what is there); returns (index, why) of those refused."""

@@ -1,23 +1,39 @@
 """The log of refused requests, in a file of its own, written once a second."""
 from __future__ import annotations
 
+import builtins
 import threading
 import time
 from collections import defaultdict, deque
+from dataclasses import replace
+from typing import Any
 
 from lrs.errors import StoreUnavailable
-from lrs.store.protocols.rejections import Rejection
+from lrs.store.protocols.rejections import ALL, Rejection, Sought
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
     """CREATE TABLE rejections (n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, credential_id TEXT NOT NULL,
          status INTEGER NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL, excerpt TEXT NOT NULL);
        CREATE INDEX rejections_of ON rejections (credential_id, n);""",
+    "CREATE INDEX rejections_at ON rejections (at)",
 )
 COLUMNS = "at, credential_id, status, code, detail, excerpt"
 PER_MINUTE = 60
 KEPT_US = 30 * 86_400 * 1_000_000
 FLUSH_SECONDS = 1.0
+
+FINDINGS = "json_each(CASE WHEN json_valid(detail) THEN detail ELSE '{}' END, '$.findings')"
+KEYS: dict[str, str] = {
+    "rule": f"""SELECT DISTINCT n, coalesce(json_extract(one.value, '$.rule'), code) AS key FROM newest
+                LEFT JOIN {FINDINGS} AS one""",
+    "cause": """SELECT n, coalesce(nullif(CASE WHEN json_valid(detail) THEN json_extract(detail, '$.conflict.cause') END, ''), code) AS key
+                FROM newest""",
+    "code": "SELECT n, code AS key FROM newest",
+    "status": "SELECT n, CAST(status AS TEXT) AS key FROM newest",
+    "credential": "SELECT n, credential_id AS key FROM newest",
+}
+"""What to count by → the rows (n, key), of which each counts one."""
 
 
 class SqliteRejections:
@@ -31,8 +47,9 @@ class SqliteRejections:
         self._timer: threading.Timer | None = None
 
     def migrate(self) -> None:
-        """Create the table where it is missing."""
+        """Create the table where it is missing; remove what is older than 30 days."""
         self._database.migrate("rejections", SCRIPTS)
+        self.purge(_oldest())
 
     def note(self, rejection: Rejection) -> None:
         """Keep it within a second; at most 60 a minute a credential, so that a broken sender cannot fill the disk."""
@@ -58,7 +75,7 @@ class SqliteRejections:
         if rows:
             with self._database.write() as db:
                 db.executemany(f"INSERT INTO rejections ({COLUMNS}) VALUES (?,?,?,?,?,?)", rows)
-                db.execute("DELETE FROM rejections WHERE at < ?", (time.time_ns() // 1000 - KEPT_US,))
+                db.execute("DELETE FROM rejections WHERE at < ?", (_oldest(),))
 
     def _flush_quietly(self) -> None:
         try:
@@ -67,14 +84,54 @@ class SqliteRejections:
             # a diagnostic log may lose rows on a full disk; statements may not wait for it
             return
 
-    def list(self, credential_id: str = "", limit: int = 100) -> list[Rejection]:
-        """The newest first, of one credential or of all."""
-        where, values = ("WHERE credential_id = ?", [credential_id]) if credential_id else ("", [])
+    def list(
+        self, credential_id: str = "", limit: int = 100, *, sought: Sought = ALL, before: int | None = None
+    ) -> builtins.list[Rejection]:
+        """The newest first, those of this process that are still buffered too."""
+        self._flush_quietly()
+        where, values = _where(replace(sought, credential_id=credential_id or sought.credential_id), before)
         with self._database.read() as db:
-            rows = db.execute(f"SELECT {COLUMNS}, n FROM rejections {where} ORDER BY n DESC LIMIT ?", (*values, limit))
+            rows = db.execute(f"SELECT {COLUMNS}, n FROM rejections WHERE {where} ORDER BY n DESC LIMIT ?", (*values, limit))
             return [Rejection(*row) for row in rows]
+
+    def by_number(self, n: int) -> Rejection | None:
+        """The rejection with this number."""
+        self._flush_quietly()
+        with self._database.read() as db:
+            row = db.execute(f"SELECT {COLUMNS}, n FROM rejections WHERE n = ? AND at >= ?", (n, _oldest())).fetchone()
+        return Rejection(*row) if row else None
+
+    def counts(self, by: str, sought: Sought = ALL, most: int = 10_000) -> dict[str, int]:
+        """How many of the newest there are of each; KeyError for a `by` that is not in `KEYS`."""
+        self._flush_quietly()
+        where, values = _where(sought, None)
+        with self._database.read() as db:
+            rows = db.execute(
+                f"""WITH newest AS (SELECT n, credential_id, status, code, detail FROM rejections WHERE {where} ORDER BY n DESC LIMIT ?)
+                    SELECT key, count(*) FROM ({KEYS[by]}) GROUP BY key ORDER BY count(*) DESC, key""", (*values, most))
+            return {str(key): int(count) for key, count in rows}
 
     def count(self) -> int:
         """How many are kept."""
+        self._flush_quietly()
         with self._database.read() as db:
-            return int(db.execute("SELECT count(*) FROM rejections").fetchone()[0])
+            return int(db.execute("SELECT count(*) FROM rejections WHERE at >= ?", (_oldest(),)).fetchone()[0])
+
+    def purge(self, older_than: int) -> int:
+        """Remove what came before this time; how many."""
+        with self._database.write() as db:
+            return db.execute("DELETE FROM rejections WHERE at < ?", (older_than,)).rowcount
+
+
+def _oldest() -> int:
+    return time.time_ns() // 1000 - KEPT_US
+
+
+def _where(sought: Sought, before: int | None) -> tuple[str, tuple[Any, ...]]:
+    """The condition and its values. Rows whose time is over are not shown, also where nobody has removed them yet."""
+    bounds: list[tuple[str, Any]] = [
+        ("at >= ?", max(_oldest(), sought.since or 0)), ("at < ?", sought.until), ("n < ?", before), ("status = ?", sought.status),
+        ("credential_id = ?", sought.credential_id or None), ("code = ?", sought.code or None),
+        (f"(code = ? OR EXISTS (SELECT 1 FROM {FINDINGS} AS one WHERE json_extract(one.value, '$.rule') = ?))", sought.rule or None)]
+    used = [(text, value) for text, value in bounds if value is not None]
+    return " AND ".join(text for text, _ in used), tuple(value for text, value in used for _ in range(text.count("?")))
