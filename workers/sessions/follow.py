@@ -8,7 +8,7 @@ from dataclasses import replace
 from lrs.auth import scopes
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
-from lrs.sources.sessions import ATTENDED, ENDED
+from lrs.sources.sessions import ATTENDED, ENDED, JOINED, LEFT
 from lrs.store.protocols.connections import Connection
 from lrs.store.protocols.sessions import SessionRow
 from workers.sessions.told import Told, of_connection, told
@@ -95,7 +95,7 @@ def _learned(row: SessionRow, one: Told) -> SessionRow:
         row, series=row.series or one.series, title=row.title or one.title, run=row.run or str(one.session.get("instance", "")),
         scheduled_start=row.scheduled_start or one.scheduled_start, scheduled_seconds=row.scheduled_seconds or one.scheduled_seconds,
         first=one.at if row.first is None else min(row.first, one.at), last=one.at if row.last is None else max(row.last, one.at),
-        ended=max(ended, default=None), reported=row.reported or one.session.get("report") is True)
+        ended=max(ended, default=None), reported=row.reported or (one.verb in (JOINED, LEFT) and one.session.get("report") is True))
 
 
 def _timed(row: SessionRow, polls: bool, now_us: int) -> SessionRow:

@@ -32,11 +32,11 @@ def us(time: str) -> int:
     return int(datetime.fromisoformat(f"2026-01-01T{time}+00:00").astimezone(UTC).timestamp() * 1_000_000)
 
 
-def opened(folder: Path, url: str = URL, **settings: Any) -> Services:
+def opened(folder: Path, **settings: Any) -> Services:
     """The services on a store in the folder; the connection `live` is made where it is missing."""
-    services = Services(Settings(data=folder, public_url=url), open_store(folder))
+    services = Services(Settings(data=folder, public_url=URL), open_store(folder))
     if services.store.connections.by_name("live") is None:
-        key = credentials.create(services.store.credentials, name="Zoom", public_url=url, provider="zoom", key="zoomkey").credential.key
+        key = credentials.create(services.store.credentials, name="Zoom", public_url=URL, provider="zoom", key="zoomkey").credential.key
         services.store.connections.create(Connection("live", "zoom", key, {"secret_token": "zoom-secret-token", **settings}))
         services.store.directory.put_courses([Course(COURSE, "Briefing", sessions=(SERIES,))])
     return services
@@ -54,7 +54,8 @@ def webhook(event: str, at: str, *, uuid: str = UUID, minutes: int = 60, start: 
     name = {"joined": "participant_joined", "left": "participant_left"}.get(event, event)
     time = f"2026-01-01T{at}Z"
     if event in ("joined", "left"):
-        fields["participant"] = {"user_name": "Somebody", "email": "", **participant, {"joined": "join_time", "left": "leave_time"}[event]: time}
+        field = {"joined": "join_time", "left": "leave_time"}[event]
+        fields["participant"] = {"user_name": "Somebody", "email": "", **participant, field: time}
     if event == "ended":
         fields["end_time"] = time
     return {"event": f"meeting.{name}", "event_ts": us(at) // 1000, "payload": {"account_id": "ACC-1", "object": fields}}
