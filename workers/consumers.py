@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lrs.services import Services
+from workers.connectors.http import GuardedClient
 from workers.connectors.registry import connectors
 from workers.deliver import Deliverer
 from workers.route import route_once
 from workers.sessions.conclude import conclude_due
+from workers.sessions.poll import poll_due
 
 Work = Callable[[], int]
 """One slice of work; how much was done, 0 when nothing is left for now. Raises `StoreUnavailable`."""
@@ -58,6 +60,17 @@ def _sessions(services: Services, owner: str) -> Work:
     return lambda: conclude_due(services, now_us())
 
 
+def _reports(services: Services, owner: str) -> Work:
+    """Ask the sources of live sessions for what their webhooks missed. Apart from concluding: a source may be slow."""
+    client = GuardedClient()
+
+    def slice_() -> int:
+        done = poll_due(services, now_us(), client)
+        client.close_idle()
+        return done
+    return slice_
+
+
 def _upkeep(services: Services, owner: str) -> Work:
     """Merge young index rows and write left-over reference rows in short slices, and now and then checkpoint."""
     statements = services.store.statements
@@ -79,5 +92,6 @@ CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
     Consumer("route", _route, rings="deliver"),
     Consumer("deliver", _deliver, slots=2),
     Consumer("sessions", _sessions, rings="route"),
+    Consumer("reports", _reports, every=5.0, rings="route", woken=False),
     Consumer("upkeep", _upkeep, woken=False),
 )}
