@@ -38,6 +38,33 @@ class Ticks:
     boot: Callable[[], str] = _boot
 
 
+Kept = tuple[str, int, int]
+"""What the file remembers: the boot, the offset from its uptime to our time, the ceiling."""
+
+
+def peeked(kept: Kept | None, ticks: Ticks) -> int | None:
+    """`Clock.peek` of what the file remembers."""
+    if kept is None or kept[0] != ticks.boot():
+        return None
+    now = ticks.uptime() + kept[1]
+    return now if now <= kept[2] else None
+
+
+def advanced(kept: Kept | None, ticks: Ticks, span: int) -> tuple[int, Kept]:
+    """`Clock.advance` of what the file remembers: the time, and what it remembers from now on."""
+    boot, uptime, wall = ticks.boot(), ticks.uptime(), ticks.wall()
+    if kept is None:
+        offset, ceiling = wall - uptime, 0
+    elif kept[0] != boot:
+        offset, ceiling = max(wall, kept[2]) - uptime, kept[2]
+    else:
+        _, offset, ceiling = kept
+        if wall - uptime > offset + RAISE_US:
+            offset = wall - uptime
+    now = uptime + offset
+    return now, (boot, offset, ceiling if now + span <= ceiling else now + span + STEP_US)
+
+
 class Clock:
     """Time since boot plus an offset kept in the file for each boot, so that a step back of the wall clock is not
     seen; `ceiling`, kept ahead of all that was given, carries the promise over a reboot and to another host."""
@@ -47,11 +74,7 @@ class Clock:
 
     def peek(self, db: sqlite3.Connection) -> int | None:
         """µs now, as far as the file allows it to be given; None when `advance` must be called first."""
-        row = db.execute("SELECT boot, offset, ceiling FROM clock").fetchone()
-        if row is None or row[0] != self._ticks.boot():
-            return None
-        now: int = self._ticks.uptime() + row[1]
-        return now if now <= row[2] else None
+        return peeked(db.execute("SELECT boot, offset, ceiling FROM clock").fetchone(), self._ticks)
 
     def ceiling(self, db: sqlite3.Connection) -> int:
         """What no time that was given exceeds; 0 in a new file."""
@@ -64,25 +87,12 @@ class Clock:
         The wall clock is believed only here, in the lock and written down: a reader who believed it alone could
         promise a time that the next writer stays below.
         """
-        boot, uptime, wall = self._ticks.boot(), self._ticks.uptime(), self._ticks.wall()
         row = db.execute("SELECT boot, offset, ceiling FROM clock").fetchone()
-        if row is None:
-            offset, ceiling = wall - uptime, 0
-        elif row[0] != boot:
-            offset, ceiling = max(wall, row[2]) - uptime, row[2]
-        else:
-            offset, ceiling = row[1], row[2]
-            if wall - uptime > offset + RAISE_US:
-                offset = wall - uptime
-        now = uptime + offset
-        self._keep(db, row, (boot, offset, ceiling if now + span <= ceiling else now + span + STEP_US))
+        now, kept = advanced(row, self._ticks, span)
+        if row != kept:
+            db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", kept)
         return now
 
     def cover(self, db: sqlite3.Connection, seq: int) -> None:
         """Raise the ceiling above this seq, which is about to be given; inside the write lock."""
         db.execute("UPDATE clock SET ceiling = ? WHERE ceiling < ?", (seq + STEP_US, seq))
-
-    @staticmethod
-    def _keep(db: sqlite3.Connection, before: tuple[str, int, int] | None, after: tuple[str, int, int]) -> None:
-        if before != after:
-            db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", after)
