@@ -79,12 +79,12 @@ def targets(look: Look) -> Iterator[Finding]:
                           f"mend the reason, then: lrs targets resume {row.name}")
         ca_file = str(row.settings.get("ca_file") or "")
         if ca_file and not Path(ca_file).is_file():
-            yield Finding(ERROR, where, f"its ca_file {ca_file} is not there", "put the file there, or take the setting away")
+            yield Finding(ERROR, where, f"its ca_file {ca_file} is not there", f"put the file there, or: lrs targets change {row.name}")
             continue
         try:
             settings_for(row.connector, row.settings)
         except SettingsInvalid as wrong:
-            yield Finding(ERROR, where, str(wrong), "correct its settings: lrs targets")
+            yield Finding(ERROR, where, str(wrong), f"correct its settings: lrs targets change {row.name}")
             continue
         if row.state == "active" and look.network:
             asked.append(row)
@@ -111,7 +111,7 @@ def secrets(look: Look) -> Iterator[Finding]:
             holders[hashlib.sha256(secret.encode()).hexdigest()].append(row.name)
             if len(set(_key(secret))) < SECRET_SYMBOLS:
                 yield Finding(WARNING, where, "its signing secret is not random: whoever guesses it can forge our webhooks",
-                              "set a new one (lrs targets add makes one that is), on both sides")
+                              f"lrs targets rotate {row.name} makes one that is")
                 break
     for names in holders.values():
         if len(set(names)) > 1:
