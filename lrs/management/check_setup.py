@@ -106,7 +106,8 @@ def secrets(look: Look) -> Iterator[Finding]:
             continue
         where, found = f"target {row.name}", str(row.settings.get("secret") or "").split()
         if len(found) > 1:
-            yield Finding(WARNING, where, "it signs with an old secret, too", f"once the receiver has the new one: lrs targets rotate {row.name} --retire")
+            yield Finding(WARNING, where, "it signs with an old secret, too",
+                          f"once the receiver has the new one: lrs targets rotate {row.name} --retire")
         for secret in found:
             holders[hashlib.sha256(secret.encode()).hexdigest()].append(row.name)
             if len(set(_key(secret))) < SECRET_SYMBOLS:
