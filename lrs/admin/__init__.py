@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from lrs.admin import courses, docs, exports, verbs
+from lrs.admin import courses, deliveries, docs, exports, targets, verbs
 from lrs.admin.openapi import Alike, ManagementApi, install_security
 
-NOUNS = (courses, exports, verbs)
+NOUNS = (courses, deliveries, exports, targets, verbs)
 """The modules with a `blueprint`; a new noun adds itself here."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from lrs import config
-from lrs.errors import Conflict, Forbidden, Invalid, StoreUnavailable, TooLarge
+from lrs.errors import Conflict, Forbidden, Invalid, NotFound, StoreUnavailable, TooLarge, WrongState
 
 #: noun → what it does; the module `lrs.cli.<noun>` holds the command as `command`.
 NOUNS = {
@@ -40,6 +40,8 @@ EXIT_CODES: dict[type[BaseException], int] = {
     TooLarge: 65,
     Conflict: 65,
     Forbidden: 77,
+    NotFound: 1,
+    WrongState: 1,
     StoreUnavailable: 75,
     config.BadSetting: 78,
 }

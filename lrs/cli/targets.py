@@ -4,15 +4,20 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import click
 
+from lrs.cli.maps import who
 from lrs.cli.opened import opened
 from lrs.config import Settings
-from lrs.schema import SettingsInvalid
-from lrs.store.protocols.work import TargetRow
-from workers.connectors.base import Delivered, Target
-from workers.connectors.registry import SCHEMAS, connectors, new_secret, settings_for, shown
+from lrs.management import targets
+from lrs.store.open_store import Store
+from workers.connectors.registry import SCHEMAS
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+SET = click.option("--set", "pairs", multiple=True, metavar="SETTING=VALUE", help="A setting of the connector; may be repeated.")
 
 
 @click.group()
@@ -20,45 +25,47 @@ def command() -> None:
     """Targets: the systems that completions are delivered to."""
 
 
-def _printed(row: TargetRow, as_json: bool) -> str:
-    view = {"name": row.name, "connector": row.connector, "state": row.state, "why": row.why,
-            "settings": shown(row.connector, row.settings)}
-    if as_json:
-        return json.dumps(view)
-    settings = " ".join(f"{name}={value}" for name, value in shown(row.connector, row.settings).items())
-    return f"{row.name:<16} {row.connector:<10} {row.state:<9} {settings}" + (f"  ({row.why})" if row.why else "")
+def now_us() -> int:
+    """µs since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def _line(view: dict[str, Any]) -> str:
+    settings = " ".join(f"{name}={value}" for name, value in view["settings"].items())
+    rests = f"  [breaker {view['breaker']}, {view['failures']} failures in a row]" if view["breaker"] != "closed" else ""
+    why = f"  ({view['why']})" if view["why"] else ""
+    return f"{view['name']:<16} {view['connector']:<10} {view['state']:<9} {settings}{rests}{why}"
+
+
+def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    malformed = [pair for pair in pairs if "=" not in pair]
+    if malformed:
+        raise click.UsageError(f"--set takes SETTING=VALUE, not {malformed[0]!r}")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _tell(settings: Settings, as_json: bool, do: Callable[[Store], dict[str, Any]]) -> dict[str, Any]:
+    with opened(settings) as store:
+        view = do(store)
+    click.echo(json.dumps(view) if as_json else _line(view))
+    if view.get("secret") and not as_json:
+        click.echo(f"signing secret (shown only now): {view['secret']}")
+    return view
 
 
 @command.command()
 @click.argument("name")
 @click.option("--connector", required=True, help=f"One of: {', '.join(SCHEMAS)}.")
-@click.option("--set", "pairs", multiple=True, metavar="SETTING=VALUE", help="A setting of the connector; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@SET
+@JSON
 @click.pass_obj
 def add(settings: Settings, name: str, connector: str, pairs: tuple[str, ...], as_json: bool) -> None:
     """Add a target. A webhook's signing secret is generated unless given, and shown this once."""
-    malformed = [pair for pair in pairs if "=" not in pair]
-    if malformed:
-        raise click.UsageError(f"--set takes SETTING=VALUE, not {malformed[0]!r}")
-    given: dict[str, str] = dict(pair.split("=", 1) for pair in pairs)
-    made = new_secret() if connector == "webhook" and "secret" not in given else ""
-    try:
-        checked = settings_for(connector, {**given, **({"secret": made} if made else {})})
-    except SettingsInvalid as wrong:
-        click.echo("\n".join(wrong.problems), err=True)
-        sys.exit(65)
-    row = TargetRow(name, connector, checked)
-    with opened(settings) as store:
-        if not store.work.add_target(row):
-            click.echo(f'there is already a target "{name}"; see: lrs targets list', err=True)
-            sys.exit(1)
-    if as_json:
-        click.echo(json.dumps({**json.loads(_printed(row, True)), **({"secret": made} if made else {})}))
-        return
-    click.echo(_printed(row, False))
-    if made:
-        click.echo(f"signing secret (shown only now): {made}")
-    click.echo(f"Try it: lrs targets test {name}")
+    given = _pairs(pairs)
+    _tell(settings, as_json, lambda store: targets.create(
+        store, who=who(), name=name, connector=connector, settings=given, now_us=now_us()))
+    if not as_json:
+        click.echo(f"Try it: lrs targets test {name}")
 
 
 @command.command("list")
@@ -67,59 +74,64 @@ def add(settings: Settings, name: str, connector: str, pairs: tuple[str, ...], a
 def list_(settings: Settings, as_json: bool) -> None:
     """List the targets; secrets are hidden."""
     with opened(settings) as store:
-        for row in store.work.targets():
-            click.echo(_printed(row, as_json))
+        for view in targets.listed(store, now_us()):
+            click.echo(json.dumps(view) if as_json else _line(view))
 
 
-def _set_state(settings: Settings, name: str, state: str, why: str, as_json: bool) -> None:
-    with opened(settings) as store:
-        if not store.work.set_target_state(name, state, why):
-            _unknown(name)
-        row = store.work.target(name)
-    if row is not None:
-        click.echo(_printed(row, as_json))
-
-
-def _unknown(name: str) -> None:
-    click.echo(f'there is no target "{name}"; see: lrs targets list', err=True)
-    sys.exit(1)
+@command.command()
+@click.argument("name")
+@SET
+@click.option("--unset", "unset", multiple=True, metavar="SETTING", help="A setting to take away; may be repeated.")
+@JSON
+@click.pass_obj
+def change(settings: Settings, name: str, pairs: tuple[str, ...], unset: tuple[str, ...], as_json: bool) -> None:
+    """Change settings of a target; what is not named stays."""
+    given: dict[str, str | None] = {**_pairs(pairs), **dict.fromkeys(unset)}
+    if not given:
+        raise click.UsageError("say what: --set SETTING=VALUE, --unset SETTING")
+    _tell(settings, as_json, lambda store: targets.change(store, name, who=who(), settings=given, now_us=now_us()))
 
 
 @command.command()
 @click.argument("name")
 @click.option("--why", default="paused by hand", help="Shown in the list.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@JSON
 @click.pass_obj
 def pause(settings: Settings, name: str, why: str, as_json: bool) -> None:
     """Stop sending to a target; what it is owed is kept."""
-    _set_state(settings, name, "paused", why, as_json)
+    _tell(settings, as_json, lambda store: targets.set_state(store, name, "paused", who=who(), why=why, now_us=now_us()))
 
 
 @command.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@JSON
 @click.pass_obj
 def resume(settings: Settings, name: str, as_json: bool) -> None:
     """Send again to a paused or disabled target; what waits goes at once."""
-    _set_state(settings, name, "active", "", as_json)
+    _tell(settings, as_json, lambda store: targets.set_state(store, name, "active", who=who(), now_us=now_us()))
 
 
 @command.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--retire", is_flag=True, help="Sign with the newest secret alone: the receiver knows it now.")
+@JSON
+@click.pass_obj
+def rotate(settings: Settings, name: str, retire: bool, as_json: bool) -> None:
+    """Give a webhook a new signing secret without a gap: both sign until you run it again with --retire."""
+    how = targets.retire if retire else targets.rotate
+    _tell(settings, as_json, lambda store: how(store, name, who=who(), now_us=now_us()))
+    if not retire and not as_json:
+        click.echo(f"Give it to the receiver, then: lrs targets rotate {name} --retire")
+
+
+@command.command()
+@click.argument("name")
+@JSON
 @click.pass_obj
 def test(settings: Settings, name: str, as_json: bool) -> None:
     """Talk to a target once, writing nothing a person would see: exit code 0 if it accepts us."""
     with opened(settings) as store:
-        row = store.work.target(name)
-    if row is None:
-        _unknown(name)
-        return
-    every = connectors(lambda: time.time_ns() // 1000)
-    answer = every[row.connector].probe(Target(row.name, row.connector, row.settings))
-    good = isinstance(answer.outcome, Delivered)
-    view = {"target": name, "ok": good, "outcome": type(answer.outcome).__name__, "why": getattr(answer.outcome, "why", ""),
-            "status": answer.status, "milliseconds": round(answer.milliseconds, 1), "body": answer.body}
+        view = targets.test(store, name, now_us)
     click.echo(json.dumps(view) if as_json else
-               f"{name}: {'accepts us' if good else view['why']} (status {answer.status}, {answer.milliseconds:.0f} ms)")
-    sys.exit(0 if good else 1)
+               f"{name}: {'accepts us' if view['ok'] else view['why']} (status {view['status']}, {view['milliseconds']:.0f} ms)")
+    sys.exit(0 if view["ok"] else 1)
