@@ -1,6 +1,7 @@
 """What every part of a running LRS is given: settings, store and a way to wake the consumers."""
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,14 +16,20 @@ def nobody_to_wake() -> None:
     """The `wake` of a process beside which a worker polls the store by itself."""
 
 
+def now_us() -> int:
+    """µs since 1970 UTC by the machine's clock."""
+    return time.time_ns() // 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Built once, at the edge (`wsgi.py`, the CLI), and passed down.
 
     `wake` tells the consumers that something was stored. It is a hint: it never blocks, never raises, and
-    nothing is lost if nobody hears it.
+    nothing is lost if nobody hears it. `now_us` is the clock: µs since 1970 UTC.
     """
 
     settings: Settings
     store: Store
     wake: Callable[[], None] = nobody_to_wake
+    now_us: Callable[[], int] = now_us

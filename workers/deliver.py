@@ -47,7 +47,9 @@ log = logging.getLogger("workers.deliver")
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
+class Ended:
+    """How one delivery of a call ended; `attempt` None: nothing was sent."""
+
     claimed: Claimed
     attempt: Attempt | None
 
@@ -74,7 +76,7 @@ class Deliverer:
         self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="deliver")
         self._changed = threading.Condition()
         self._out = 0
-        self._ended: list[_Ended] = []
+        self._ended: list[Ended] = []
         self._led = False
         self._targets: dict[str, Target] = {}
 
@@ -109,7 +111,7 @@ class Deliverer:
                 with self._changed:
                     ended, self._ended = self._ended, []
                     room = min(POOL - self._out, limit - started)
-                calls = self._turn(ended, room)
+                calls = self.turn(ended, room)
                 done, started = done + len(ended), started + len(calls)
                 for call in calls:
                     with self._changed:
@@ -127,8 +129,9 @@ class Deliverer:
                 self._led = False
             self._settle()
 
-    def _turn(self, ended: list[_Ended], room: int) -> list[list[Claimed]]:
-        """Record what ended and claim for the free places, in one commit; what was claimed, by call."""
+    def turn(self, ended: list[Ended], room: int) -> list[list[Claimed]]:
+        """Record what ended and claim for the free places, in one commit; what was claimed, by call. Raises `StoreUnavailable`:
+        then `ended` is recorded in a later turn of `_lead`, or must be given again."""
         work = self.services.store.work
         attempts = [one.attempt for one in ended if one.attempt is not None]
         try:
@@ -151,7 +154,7 @@ class Deliverer:
 
     def _work(self, call: list[Claimed]) -> None:
         try:
-            ended = self._call(call, self._targets.get(call[0].target))
+            ended = self.exchange(call)
         except BaseException:
             log.exception("a call to %s ended without an outcome; its lease will", call[0].target)
             ended = []
@@ -175,14 +178,15 @@ class Deliverer:
                 return
             ended, self._ended = self._ended, []
         try:
-            self._turn(ended, 0)
+            self.turn(ended, 0)
         except StoreUnavailable as fault:
             log.warning("%d outcomes wait for the store: %s", len(ended), fault)
 
-    def _call(self, call: list[Claimed], target: Target | None) -> list[_Ended]:
-        answers = self._answers(call, target)
+    def exchange(self, call: list[Claimed]) -> list[Ended]:
+        """Send what one call carries, on the calling thread; what became of each, to be recorded in a turn."""
+        answers = self._answers(call, self._targets.get(call[0].target))
         at = self.clock()
-        return [_Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
+        return [Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
                 for claimed, answer in zip(call, answers, strict=True)]
 
     def _attempt(self, claimed: Claimed, answer: Answer, at: int) -> Attempt:

@@ -60,7 +60,7 @@ def reread_once(services: Services, n: int | None = None) -> Reread:
     if not open_:
         if len(changes) < LOOK:
             return Reread()
-        store.work.advance(CONSUMER, was, Cursor(0, changes[-1].n), Round(store).output())
+        store.work.advance(CONSUMER, was, Cursor(0, changes[-1].n), Round(store, now=services.now_us()).output())
         return Reread(1)
     end, terms = changes[-1].n, touched(store, open_)
     n = n or max(SLICE, min(SLICE_MAX, len(terms or ()) // 4))
@@ -69,7 +69,7 @@ def reread_once(services: Services, n: int | None = None) -> Reread:
         # more than one slice: one change at a time, so that one which comes meanwhile is walked from its own beginning
         end, terms = open_[0].n, touched(store, open_[:1])
         records = _bearing(store, terms, was.seq, routed.seq, n + 1)
-    round_ = Round(store)
+    round_ = Round(store, now=services.now_us())
     for record in records[:n]:
         round_.take_again(record)
     if len(records) <= n:

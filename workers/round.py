@@ -1,7 +1,6 @@
 """One round of routing: statements judged, evidence folded into the states it touches, and what all that publishes."""
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,6 +16,7 @@ from lrs.completions.rebind import Rebound, merge_states, rebind
 from lrs.completions.state import CourseState, from_json, to_json
 from lrs.completions.subjects import email_identifiers, needs_person, person_subject, unknown_subject
 from lrs.ingest.maps import VerbMap, current
+from lrs.services import now_us
 from lrs.statements.record import Record
 from lrs.store.open_store import Store
 from lrs.store.protocols.directory import Change, Directory
@@ -55,11 +55,13 @@ class Round:
     """The states that one round touches, and what it publishes. It only reads the store: what to write is `output()`
     and `readings`, so that a rehearsal is a round whose output nobody writes."""
 
-    def __init__(self, store: Store, catalogue: Catalogue | None = None, verb_map: VerbMap | None = None) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue | None = None, verb_map: VerbMap | None = None, *,
+                 now: int | None = None) -> None:
         """With the catalogue and the map in force, or with others to rehearse them. Make it after the statements and
-        changes were read: what it judges with must not be older than they are."""
+        changes were read: what it judges with must not be older than they are. `now`: µs since 1970, by default the
+        machine's."""
         self._store = store
-        self._now = time.time_ns() // 1000
+        self._now = now_us() if now is None else now
         self.verb_map = verb_map or current(store)
         self._catalogue = catalogue or _catalogue(store.directory, store.directory.last_change(), self.verb_map)
         self._targets = store.work.targets()

@@ -53,7 +53,7 @@ def _route(services: Services, n: int) -> Routed:
     records = store.statements.follow(was.seq, n)
     if not changes and not records:
         return Routed()
-    round_ = Round(store)
+    round_ = Round(store, now=services.now_us())
     for change in changes:
         round_.learn(change)
     for record in records:
