@@ -4,15 +4,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
 from lrs.config import Settings
+from lrs.errors import NotFound, WrongState
 from lrs.store.open_store import Store, open_store
 
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Store]:
-    """The settings' store; created where there is none. Safe beside running processes."""
+    """The settings' store; created where there is none. Safe beside running processes. What is not there, or not in the
+    state for it, ends the command with a sentence and exit code 1."""
     store = open_store(str(settings.data))
     try:
         yield store
+    except (NotFound, WrongState) as error:
+        raise click.ClickException(str(error)) from error
     finally:
         store.close()

@@ -2,16 +2,13 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
 from lrs.cli.opened import opened
 from lrs.config import Settings
-from lrs.store.open_store import Store
+from lrs.management import status
 
 
 @click.command()
@@ -20,43 +17,33 @@ from lrs.store.open_store import Store
 def command(settings: Settings, as_json: bool) -> None:
     """One screen: accepted, refused, parked, waiting, dead, last export."""
     with opened(settings) as store:
-        facts = gather(store, settings.data)
+        facts = status.gather(store, settings.data)
     if as_json:
         click.echo(json.dumps(facts))
         return
-    for label, value, hint in (
-        ("accepted", f"{facts['accepted']} statements", f"{facts['last_stored'] or 'none yet'}"),
-        ("refused", f"{facts['refused']} requests", "of the last 30 days"),
-        ("behind", f"{facts['behind']} statements", "not routed yet" if facts["behind"] else "everything is routed"),
-        ("events", f"{facts['events']} published", "lrs deliveries list"),
-        ("delivered", str(facts["delivered"]), ""),
-        ("waiting", str(facts["pending"] + facts["leased"] + facts["waiting"]), "due by schedule, or in flight"),
-        ("parked", f"{facts['parked']} people, {facts['parked_deliveries']} deliveries", "unknown learners: lrs people import"),
-        ("dead", str(facts["dead"]), "lrs deliveries list --state dead" if facts["dead"] else ""),
-        ("targets", ", ".join(f"{name} {state}" for name, state in facts["targets"].items()) or "none",
-         "" if facts["targets"] else "lrs targets add"),
-        ("last export", facts["last_export"] or "none", ""),
-    ):
+    for label, value, hint in rows(facts):
         click.echo(f"{label:<12} {value:<34} {hint}".rstrip())
 
 
-def gather(store: Store, data: Path) -> dict[str, Any]:
-    """The figures of the screen."""
-    states = store.work.count_by_state()
-    cursor = store.work.cursor("route")
-    last = store.statements.last_seq()
-    feed = store.work.feed_length()
-    export = data / "last-export.json"
-    return {
-        "accepted": store.statements.count(),
-        "last_stored": datetime.fromtimestamp(last / 1_000_000, UTC).isoformat() if last else None,
-        "refused": store.rejections.count(),
-        "behind": store.statements.count_after(cursor.seq),
-        "events": feed,
-        "parked": store.work.count_held(),
-        "parked_deliveries": states.get("parked", 0),
-        **{state: states.get(state, 0) for state in ("pending", "leased", "waiting", "delivered", "dead", "cancelled")},
-        "targets": {target.name: target.state for target in store.work.targets()},
-        "last_export": json.loads(export.read_text())["told"] if export.exists() else None,
-        "at": datetime.fromtimestamp(time.time(), UTC).isoformat(),
-    }
+def rows(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The screen's lines: label, value, what to do or to know about it."""
+    worker, due, opened_ = facts["worker"], facts["oldest_due_seconds"], facts["breakers_open"]
+    return [
+        ("accepted", f"{facts['accepted']} statements", f"{facts['last_stored'] or 'none yet'}"),
+        ("refused", f"{facts['refused']} requests", "of the last 30 days: lrs rejections list" if facts["refused"] else "of the last 30 days"),
+        ("behind", f"{facts['behind']} statements", "not routed yet" if facts["behind"] else "everything is routed"),
+        ("worker", worker["state"], "lrs serve, or a Celery worker, must run" if worker["state"] == "not seen" else ""),
+        ("events", f"{facts['events']} published", "lrs deliveries list"),
+        ("delivered", str(facts["delivered"]), ""),
+        ("waiting", str(facts["pending"] + facts["leased"] + facts["waiting"]),
+         f"the oldest is due since {due} s" if due else "due by schedule, or in flight"),
+        ("parked", f"{facts['parked']} people, {facts['parked_deliveries']} deliveries",
+         "unknown learners: lrs people waiting, lrs people import" if facts["parked"] else "unknown learners"),
+        ("dead", str(facts["dead"]), "lrs deliveries list --state dead" if facts["dead"] else ""),
+        ("targets", ", ".join(f"{name} {state}" for name, state in facts["targets"].items()) or "none",
+         f"resting after failures: {', '.join(opened_)}" if opened_ else "" if facts["targets"] else "lrs targets add"),
+        ("connections", ", ".join(f"{name} {state}" for name, state in facts["connections"].items()) or "none",
+         f"{facts['sessions_waiting']} sessions not concluded yet" if facts["sessions_waiting"] else ""),
+        ("unmapped", f"{facts['unmapped_verbs']} verbs", "of the last 7 days: lrs verbs unmapped" if facts["unmapped_verbs"] else ""),
+        ("last export", facts["last_export"] or "none", ""),
+    ]

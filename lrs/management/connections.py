@@ -20,7 +20,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
 STEPS: Mapping[str, Sequence[str]] = {
     "zoom": ("In the Zoom app, under Event Subscriptions, add an event subscription with this endpoint URL: {hook}",
              "Press Validate: Zoom asks this LRS whether it knows the secret token",
-             "Subscribe to the meeting events started, ended, participant joined and left, and to recording completed; then activate the app",
+             "Subscribe to meeting started and ended, participant joined and left, and recording completed; then activate the app",
              "Name the meeting in the column sessions of a course (lrs courses import), so that attending completes it",
              "Hold a short meeting, then see what came: lrs connections payloads {name}"),
 }
@@ -167,7 +167,8 @@ def _rotated(one: Connection) -> str:
 def _may_store(store: Store, key: str) -> None:
     found = store.credentials.by_key(key)
     if found is None or found.revoked or not allowed(found.scopes, "statements/write"):
-        raise Invalid([Finding("/credential", "no open credential with the scope statements/write has this key", "credential", "", key[:100])])
+        why = "no open credential with the scope statements/write has this key"
+        raise Invalid([Finding("/credential", why, "credential", "", key[:100])])
 
 
 def _taken(name: str) -> Taken:

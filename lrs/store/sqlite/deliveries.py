@@ -166,6 +166,13 @@ class Deliveries:
             return [Attempt(key, "", at, state, used, None, why, status, ms, body) for key, at, state, used, why, status, ms, body in
                     db.execute("SELECT * FROM attempts WHERE delivery = ? ORDER BY at, rowid", (delivery_id,))]
 
+    def oldest_due(self, target: str, now: int) -> int | None:
+        """When the longest due delivery of this target became due, µs; None where none is due."""
+        with self._database.read() as db:
+            row = db.execute("SELECT due FROM deliveries WHERE target = ? AND due IS NOT NULL AND due <= ? AND state <> 'leased' "
+                             "ORDER BY due LIMIT 1", (target, now)).fetchone()
+        return int(row[0]) if row else None
+
     def count_by_state(self) -> dict[str, int]:
         """How many deliveries are in each state."""
         with self._database.read() as db:
