@@ -99,13 +99,13 @@ def _write(services: Services, row: SessionRow, connection: Connection, provider
     moves = [seen(one, connection.source) for one in about if one.verb in (JOINED, LEFT)]
     found = [one for one in presences(moves, measure.end, people) if not one.open]
     present = [one for one in found if one.micros > 0]
-    number = max([row.concluded, *(_number(one) for one in before)]) + 1
     changes: list[list[dict[str, Any]]] = []
     left = list(before)
     for one in present:
         mine = [old for old in left if not one.forms.isdisjoint(identifier(old.actor))]
         left = [old for old in left if old not in mine]
-        new = _attended(services, row, measure, one, number)
+        # a person's own number: another worker may have come further with others
+        new = _attended(services, row, measure, one, max(map(_number, mine), default=0) + 1)
         if len(mine) != 1 or _differs(mine[0], new, one, people):
             changes.append([new, *(_void(row, provider, old) for old in mine)])
     # who is not found present any more, because what told of it was voided
@@ -167,7 +167,7 @@ def _attended(services: Services, row: SessionRow, measure: Measure, one: Presen
     who = one.person or min(one.forms)
     name = _id(row, "attended", who, str(number))
     while services.store.statements.get(name, voided=True) is not None:
-        # a number that was taken back is not given again
+        # what was taken back is not said again under its id
         number += 1
         name = _id(row, "attended", who, str(number))
     session = {
