@@ -3,10 +3,23 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from lrs.admin import courses, deliveries, docs, exports, targets, verbs
+from lrs.admin import (
+    audit,
+    connections,
+    courses,
+    credentials,
+    deliveries,
+    docs,
+    exports,
+    people,
+    rejections,
+    status,
+    targets,
+    verbs,
+)
 from lrs.admin.openapi import Alike, ManagementApi, install_security
 
-NOUNS = (courses, deliveries, exports, targets, verbs)
+NOUNS = (audit, connections, courses, credentials, deliveries, exports, people, rejections, status, targets, verbs)
 """The modules with a `blueprint`; a new noun adds itself here."""
 
 

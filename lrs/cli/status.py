@@ -30,7 +30,7 @@ def rows(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
     worker, due, opened_ = facts["worker"], facts["oldest_due_seconds"], facts["breakers_open"]
     return [
         ("accepted", f"{facts['accepted']} statements", f"{facts['last_stored'] or 'none yet'}"),
-        ("refused", f"{facts['refused']} requests", "of the last 30 days: lrs rejections list" if facts["refused"] else "of the last 30 days"),
+        ("refused", f"{facts['refused']} requests", f"of the last 30 days{': lrs rejections list' if facts['refused'] else ''}"),
         ("behind", f"{facts['behind']} statements", "not routed yet" if facts["behind"] else "everything is routed"),
         ("worker", worker["state"], "lrs serve, or a Celery worker, must run" if worker["state"] == "not seen" else ""),
         ("events", f"{facts['events']} published", "lrs deliveries list"),
