@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lrs.errors import StoreUnavailable
+from lrs.store.sqlite.turns import Turns
+
+PATIENCE = 5.0
+"""Seconds that a writer waits for its turn: whoever holds the file longer is stuck, and waiting threads would serve nobody."""
 
 
 class Database:
@@ -23,13 +27,14 @@ class Database:
         self._opened: list[sqlite3.Connection] = []
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock_file = self._open_lock()
+            self._turns = Turns(self._open_lock())
             # flock belongs to an open file: one of our own writers counts as another only through a second one
             self._probe_file = self._open_lock()
         except OSError as error:
             raise StoreUnavailable(error) from error
         self._probe_mutex = threading.Lock()
         self._writer: sqlite3.Connection | None = None
+        self._closed = False
 
     def _open_lock(self) -> int:
         return os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -50,6 +55,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A snapshot of the file on this thread's own connection; a nested call joins it."""
+        self._must_be_open()
         connection = getattr(self._local, "reader", None)
         if connection is None:
             connection = self._local.reader = self.connect()
@@ -68,8 +74,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction, committed (durable) when the block ends well and rolled back when it raises."""
-        with self._mutex:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        if not self._mutex.acquire(timeout=PATIENCE):
+            raise StoreUnavailable(f"a writer of this process holds {self.path.name} for more than {PATIENCE:g} s")
+        try:
+            self._must_be_open()
+            self._turns.take(PATIENCE)
             try:
                 connection = self._writer = self._writer or self.connect()
                 try:
@@ -82,7 +91,13 @@ class Database:
                     if connection.in_transaction:
                         self._roll_back(connection)
             finally:
-                fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+                self._turns.give()
+        finally:
+            self._mutex.release()
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(f"{self.path.name} is closed")
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         try:
@@ -147,9 +162,17 @@ class Database:
             raise StoreUnavailable(error) from error
 
     def close(self) -> None:
-        """Close every connection; the object is of no use afterwards."""
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
-        for descriptor in (self._lock_file, self._probe_file):
-            os.close(descriptor)
+        """Close every connection; the object is of no use afterwards. A thread that is still at work on one keeps it:
+        to close it under its hands would crash the process."""
+        self._closed = True
+        if not self._mutex.acquire(timeout=PATIENCE):
+            return
+        try:
+            for connection in self._opened:
+                if not connection.in_transaction:
+                    connection.close()
+            self._opened.clear()
+            self._turns.close()
+            os.close(self._probe_file)
+        finally:
+            self._mutex.release()

@@ -111,9 +111,10 @@ class SqliteStatements:
         that was drawn before the clock was read has been committed, and the snapshot sees it. Somebody writing may
         have drawn a seq and not committed it: then only what is seen is certain.
         """
-        joined = self._database.reading()
-        now = 0 if joined else self._now()
-        idle = not joined and self._database.idle()
+        # while somebody writes the clock says nothing, and to ask it may have to wait for him
+        idle = not self._database.reading() and self._database.idle()
+        now = self._now() if idle else 0
+        idle = idle and self._database.idle()
         with self._database.read() as db:
             seen = rows.highest(db)
             yield db, max(seen, now - 1) if idle else seen
