@@ -26,6 +26,8 @@ GIVEN_UP = "given up"
 CLAIM = 10 * MINUTE
 """While one worker asks, others leave the session alone; if it dies, another asks after this."""
 AT_ONCE = 10
+TURN_SECONDS = 240.0
+"""A turn asks for nothing more after this: well before `CLAIM`, and before a task is killed."""
 DAY = 24 * 60 * MINUTE
 BACK_DAYS = 2
 BATCH = 500
@@ -38,7 +40,10 @@ def poll_due(services: Services, now_us: int, client: GuardedClient | None = Non
     follow(services, now_us)
     senders, client, done = Senders(services), client or GuardedClient(), 0
     apis: dict[str, ZoomApi] = {}
+    until = client.monotonic() + TURN_SECONDS
     for row in services.store.sessions.poll_due(now_us, AT_ONCE):
+        if client.monotonic() > until:
+            return done
         connection = senders.connections.get(row.connection)
         provider = senders.provider(connection) if connection else None
         claimed = replace(row, poll_due=now_us + CLAIM, polls=row.polls + 1)
@@ -47,12 +52,13 @@ def poll_due(services: Services, now_us: int, client: GuardedClient | None = Non
         if connection is None or provider is None or connection.state != "active" or not senders.polls(row.connection):
             _settle(services, row, polls=row.polls, due=now_us + DAY, why="its connection is gone, paused, or may not write or poll")
             continue
-        api = apis.setdefault(connection.name, ZoomApi(connection, client, now_us))
+        api = apis.setdefault(connection.name, ZoomApi(connection, client, now_us, until))
         done += _poll(services, row, api, provider, now_us)
     for connection in senders.connections.values():
         provider = senders.provider(connection)
         if connection.source == "zoom" and connection.state == "active" and provider is not None and senders.polls(connection.name):
-            done += _search(services, connection, provider, apis, client, now_us)
+            api = apis.get(connection.name) or ZoomApi(connection, client, now_us, until)
+            done += _search(services, connection, provider, api, now_us)
     return done
 
 
@@ -89,29 +95,31 @@ def _settle(services: Services, row: SessionRow, *, polls: int, due: int | None,
             return
 
 
-def _search(services: Services, connection: Connection, provider: Provider, apis: dict[str, ZoomApi], client: GuardedClient,
-            now_us: int) -> int:
+def _search(services: Services, connection: Connection, provider: Provider, api: ZoomApi, now_us: int) -> int:
     """Once a day: that meetings started and ended of which no webhook told. Their reports are then due like any other's."""
     sessions = services.store.sessions
     was = sessions.search_due(connection.name)
     if was > now_us or not sessions.searched(connection.name, was, now_us + DAY):
         return 0
-    api = apis.setdefault(connection.name, ZoomApi(connection, client, now_us))
     today = datetime.fromtimestamp(now_us / 1_000_000, UTC).date()
     days = (today - timedelta(days=BACK_DAYS)).isoformat(), today.isoformat()
+    missed = 0
     try:
-        rows = [row for host in api.hosts(*days) for row in api.meetings(host, *days)]
-        found = [one for row in rows if (one := of_meeting(row, connection.name, services.settings.public_url))]
-        there = sessions.rows((connection.name, meeting.instance) for meeting, _ in found)
-        missed = [said for meeting, said in found
-                  if (known := there.get((connection.name, meeting.instance))) is None or known.ended is None]
-        _store(services, provider, [one for said in missed for one in said])
+        hosts = api.hosts(*days)
+        # where one turn does not reach all of them, the next one begins with others
+        first = now_us // (60 * MINUTE) * 97 % max(1, len(hosts))
+        for host in hosts[first:] + hosts[:first]:
+            found = [one for row in api.meetings(host, *days) if (one := of_meeting(row, connection.name, services.settings.public_url))]
+            there = sessions.rows((connection.name, meeting.instance) for meeting, _ in found)
+            new = [said for meeting, said in found
+                   if (known := there.get((connection.name, meeting.instance))) is None or known.ended is None]
+            _store(services, provider, [one for said in new for one in said])
+            missed += len(new)
     except (Unanswered, Forbidden, Invalid, TooLarge) as fault:
         log.warning("%s: its meetings cannot be listed: %s", connection.name, fault)
         after = fault.after if isinstance(fault, Unanswered) and fault.after is not None else 3600.0
         sessions.searched(connection.name, now_us + DAY, now_us + int(min(after, 86_400.0) * 1_000_000), str(fault)[:500])
-        return 0
-    return len(missed)
+    return missed
 
 
 def _store(services: Services, provider: Provider, said: Sequence[Said]) -> None:

@@ -40,6 +40,8 @@ class ZoomApi:
     connection: Connection
     client: GuardedClient
     now_us: int
+    until: float = float("inf")
+    """The client's monotonic seconds after which nothing more is asked."""
     _token: str = field(default="", repr=False)
 
     def participants(self, uuid: str) -> list[Any]:
@@ -104,6 +106,8 @@ class ZoomApi:
         return token
 
     def _exchange(self, method: str, url: str, authorization: str) -> tuple[int, dict[str, Any], float | None]:
+        if self.client.monotonic() > self.until:
+            raise Unanswered("it takes too long for one turn")
         target = Target(self.connection.name, "zoom", self.connection.settings)
         try:
             exchange = self.client.exchange(target, method, url, {"authorization": authorization, "accept": "application/json"},

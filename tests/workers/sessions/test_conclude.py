@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from session_flow import ADA, COURSE, MINUTE, SERIES, UUID, attended, feed, hear, opened, said_of, sender, session_of, us, webhook
 
 from lrs.auth import credentials
@@ -13,7 +16,7 @@ from lrs.completions.model import Course, Person
 from lrs.ingest.batch import accept
 from lrs.ingest.prepare import VOIDED
 from lrs.services import Services
-from lrs.sources.sessions import ATTENDED, statement
+from lrs.sources.sessions import ATTENDED, SESSION, statement
 from lrs.sources.zoom.translate import translate
 from workers.sessions.conclude import conclude_due
 
@@ -238,3 +241,25 @@ def test_many_people_are_concluded_in_several_batches(services: Services) -> Non
     accept(services, json.dumps(said).encode(), sender(services))
     conclude_due(services, LATER)
     assert len(attended(services)) == 600
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers(-10, 10**12) | st.floats(-1e9, 1e9) | st.text(max_size=5),
+                    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2), max_leaves=4)
+FIELDS = ("instance", "participant", "device", "scheduled_start", "scheduled_seconds", "report", "conclusion", "recording")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON), st.sampled_from(["joined", "left", "ended", ATTENDED]), st.integers(0, 2**32))
+def test_whatever_the_extension_holds_others_are_concluded(services: Services, session: dict[str, object], what: str, n: int) -> None:
+    [said] = translate(webhook("joined" if what == ATTENDED else what, "09:00:00", uuid=str(n), **({} if what == "ended" else ADA_1)),
+                       "live", "https://lrs.example", lambda _: ()).said
+    odd = statement(said)
+    odd["context"]["extensions"][SESSION] = {**session, "connection": "live"}
+    odd["id"] = str(uuid.uuid4())
+    if what == ATTENDED:
+        odd["verb"]["id"] = ATTENDED
+    accept(services, json.dumps(odd).encode(), sender(services))
+    hear(services, webhook("joined", "09:00:00", uuid=str(n), **ADA_1), webhook("ended", "09:10:00", uuid=str(n)))
+    conclude_due(services, LATER)
+    [row] = [row for row in services.store.sessions.list(limit=1000) if row.instance == odd["object"]["id"]]
+    assert (row.due is None) or "refused" in row.why
