@@ -4,12 +4,20 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from typing import Any
 
 import click
+import httpx
 
-from lrs.auth import credentials, scopes
+from lrs.auth import scopes
+from lrs.cli.maps import who
 from lrs.cli.opened import opened
-from lrs.config import Settings
+from lrs.cli.tables import JSON, JSON_LINES, labels
+from lrs.config import Settings, listening_url
+from lrs.management import credentials
+from lrs.services import Services
+
+PATIENCE = 20.0
 
 
 @click.group()
@@ -24,35 +32,42 @@ def command() -> None:
 @click.option("--provider", default="", help="Provider whose statements these are (default: the name).")
 @click.option("--key", default="", help="Generated unless given.")
 @click.option("--secret", default="", help="Generated unless given; at least 32 characters.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@JSON
 @click.pass_obj
 def create(settings: Settings, name: str, chosen: tuple[str, ...], provider: str, key: str, secret: str, as_json: bool) -> None:
     """Create a credential and show its secret, this once."""
     with opened(settings) as store:
-        made = credentials.create(store.credentials, name=name, public_url=settings.public_url, provider=provider,
-                                  scopes=chosen, key=key, secret=secret)
-        signing = credentials.webhook_secret(store.credentials, made.credential.key)
-    shown = {"key": made.credential.key, "secret": made.secret, "name": name, "provider": made.credential.provider,
-             "scopes": sorted(made.credential.scopes), "webhook_secret": signing}
-    if as_json:
-        click.echo(json.dumps(shown))
-        return
-    for label, value in shown.items():
-        click.echo(f"{label:<15} {' '.join(value) if isinstance(value, list) else value}")
-    click.echo("\nThe secret is shown only now. A first statement:\n")
-    click.echo(first_statement(settings.public_url, made.credential.key, made.secret))
+        made = credentials.create(Services(settings, store), who=who(), name=name, provider=provider, scopes=chosen, key=key, secret=secret)
+    shown = {name: made[name] for name in ("key", "secret", "name", "provider", "scopes", "webhook_secret")}
+    labels(shown, as_json)
+    if not as_json:
+        click.echo("\nThe secret is shown only now. A first statement:\n")
+        click.echo(first_statement(settings.public_url, made["key"], made["secret"]))
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON lines.")
+@JSON_LINES
 @click.pass_obj
 def list_(settings: Settings, as_json: bool) -> None:
     """List the credentials; secrets are not kept and cannot be shown."""
     with opened(settings) as store:
-        for one in store.credentials.list():
-            row = {"key": one.key, "name": one.name, "provider": one.provider, "scopes": sorted(one.scopes), "revoked": one.revoked}
-            click.echo(json.dumps(row) if as_json else
-                       f"{one.key:<22} {one.name:<24} {' '.join(sorted(one.scopes))}{'  REVOKED' if one.revoked else ''}")
+        for one in credentials.listed(store):
+            click.echo(json.dumps(one) if as_json else
+                       f"{one['key']:<22} {one['name']:<24} {' '.join(one['scopes'])}{'  REVOKED' if one['revoked'] else ''}")
+
+
+@command.command()
+@click.argument("key")
+@click.option("--webhook-secret", is_flag=True, help="Also show the secret that signs webhooks to /hooks/lms/KEY; it is logged.")
+@JSON
+@click.pass_obj
+def show(settings: Settings, key: str, webhook_secret: bool, as_json: bool) -> None:
+    """Show a credential; its secret is not kept and cannot be shown."""
+    with opened(settings) as store:
+        shown = credentials.shown(credentials.by_key(store, key))
+        if webhook_secret:
+            shown["webhook_secret"] = credentials.webhook_secret(store, key, who=who())
+    labels(shown, as_json)
 
 
 @command.command()
@@ -61,10 +76,54 @@ def list_(settings: Settings, as_json: bool) -> None:
 def revoke(settings: Settings, key: str) -> None:
     """Close a credential; what it stored stays."""
     with opened(settings) as store:
-        if not store.credentials.revoke(key):
-            click.echo(f'there is no credential "{key}"; see: lrs credentials list', err=True)
-            sys.exit(1)
+        last = credentials.last_with_all(store, key)
+        credentials.revoke(store, key, who=who(), even_last=True)
     click.echo(f"{key} is revoked: from the next request on it opens nothing")
+    if last:
+        click.echo("it was the last one with the scope all: nobody can change anything over HTTP until you create another", err=True)
+
+
+@command.command()
+@click.argument("key")
+@click.option("--secret", default="", help="Its secret (- asks for it): then the statement is posted over HTTP, as its user would.")
+@click.option("--url", default="", help="Where the LRS answers (default: where `lrs serve` listens).")
+@JSON
+@click.pass_obj
+def test(settings: Settings, key: str, secret: str, url: str, as_json: bool) -> None:
+    """Send a test statement, which completes nothing, and say what becomes of it.
+
+    With --secret it travels over HTTP like the provider's own: address, proxy, key, secret and scope are tested. Without,
+    it is stored here as that credential: scope and reading are tested. Exit code 1 if it was not stored.
+    """
+    if url and not secret:
+        raise click.UsageError("--url goes with --secret: without it nothing is sent over HTTP")
+    if secret:
+        secret = click.prompt("secret", hide_input=True) if secret == "-" else secret
+        told = _posted(settings, key, secret, url.rstrip("/") or listening_url(settings).rstrip("/"))
+    else:
+        with opened(settings) as store:
+            told = credentials.test(Services(settings, store), key, who=who())
+        told["read"] = f"{told['read']['verb']}: {told['read']['why'] or 'no completion'}"
+    labels(told, as_json)
+    sys.exit(0 if told.get("id") else 1)
+
+
+def _posted(settings: Settings, key: str, secret: str, url: str) -> dict[str, Any]:
+    """Post the statement as the credential would; what came back, in words."""
+    statement = credentials.test_statement(settings.public_url, key)
+    try:
+        answer = httpx.post(f"{url}/xapi/statements", json=statement, auth=(key, secret), timeout=PATIENCE,
+                            headers={"X-Experience-API-Version": "1.0.3"})
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return {"failed": f"{url} does not answer: {error}", "help": "is lrs serve running, and is this its address? see --url"}
+    try:
+        body = answer.json()
+    except ValueError:
+        return {"status": answer.status_code, "failed": "the answer is no JSON: another program answers at this address, or a proxy"}
+    if answer.status_code == 200 and isinstance(body, list) and body:
+        return {"status": 200, "id": body[0], "see": f"{url}/xapi/statements?statementId={body[0]}", "triggers": "nothing: it is a test"}
+    refused = body if isinstance(body, dict) else {}
+    return {"status": answer.status_code, "failed": refused.get("message", "no reason given"), "request_id": refused.get("request_id", "")}
 
 
 def first_statement(url: str, key: str, secret: str) -> str:
