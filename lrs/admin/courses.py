@@ -103,7 +103,7 @@ class CourseVersions(MethodView):
         """Propose."""
         note = given.pop("note")
         version = courses.propose_read(http.services_of_request().store, _read(given), who=who(), note=note)
-        return shown("courses", version.number)
+        return shown("courses", version.number), 201, {"Location": f"/api/v1/courses/versions/{version.number}"}
 
 
 def _read(given: dict[str, Any]) -> courses.Read:

@@ -113,7 +113,7 @@ class Versions(MethodView):
         note, whole, history = given.pop("note"), given.pop("whole"), given.pop("history")
         version = (verbs.propose_history(store, who=who(), note=note) if history and not any(given.values()) else
                    verbs.propose_json(store, given, who=who(), note=note, whole=whole))
-        return shown("verbs", version.number)
+        return shown("verbs", version.number), 201, {"Location": f"/api/v1/verbs/versions/{version.number}"}
 
 
 add_versions(blueprint, "verbs")
