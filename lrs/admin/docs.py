@@ -38,10 +38,12 @@ def page(spec: dict[str, Any]) -> str:
     parts = "".join(f"<section id='{noun}'><h2>{escape(noun)}</h2><p>{escape(said.get(noun, ''))}</p>"
                     + "".join(_operation(spec, *one) for one in operations) + "</section>" for noun, operations in nouns.items())
     return (f"<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-            f"<title>{title}</title><style>{STYLE}</style></head><body><nav aria-label='Operations'>{links}</nav><main><h1>{title}</h1>"
+            f"<title>{title}</title><style>{STYLE}</style></head><body><nav aria-label='Operations'>{links}</nav>"
+            f"<main><h1>{title}</h1>"
             "<p>Basic authentication with a credential of the LRS: reading needs the scope <code>all/read</code>, changing "
-            "<code>all</code>, unless an operation says otherwise. Every refusal has one shape, shown at the end. The machine-readable document is "
-            f"<a href='openapi.json'>openapi.json</a>.</p>{parts}<section id='errors'><h2>Refusals</h2>{_example(spec, 'Error')}</section>"
+            "<code>all</code>, unless an operation says otherwise. Every refusal has one shape, shown at the end. "
+            f"The machine-readable document is <a href='openapi.json'>openapi.json</a>.</p>{parts}"
+            f"<section id='errors'><h2>Refusals</h2>{_example(spec, 'Error')}</section>"
             "</main></body></html>")
 
 

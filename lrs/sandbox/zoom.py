@@ -1,7 +1,6 @@
 """A twin of Zoom, to rehearse against: it plays scripted meetings as signed webhooks, and has their reports afterwards."""
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import hmac
@@ -10,13 +9,13 @@ import secrets
 import sqlite3
 import threading
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import Request, urlopen
+
+from lrs.sandbox import shell
 
 TOKEN_SECONDS = 3600
 PAGE_MIN, PAGE_MAX, PAGE_DEFAULT = 1, 300, 30
@@ -29,13 +28,13 @@ NO_PAGE = 400, {"code": 300, "message": "The next page token is invalid or expir
 NO_SCOPE = 400, {"code": 4711, "message": "Invalid access token, does not contain scopes:[report:read:list_meeting_participants:admin]."}
 TOO_MANY = 429, {"code": 429, "message": "You have reached the maximum per-second rate limit for this API. Try again later."}
 BROKEN = 500, {"code": 500, "message": "Internal Server Error"}
-FAULTS = {"429": TOO_MANY, "500": BROKEN, "404": NO_MEETING, "scope": NO_SCOPE, "token": OLD_TOKEN}
+REFUSALS = {400: NO_SCOPE, 401: OLD_TOKEN, 404: NO_MEETING, 429: TOO_MANY, 500: BROKEN}
 HOST = "HOST-1"
 Answer = tuple[int, Any]
 
 
 class Zoom:
-    """The account: meetings that were scripted, tokens that are out, faults that were asked for."""
+    """The account: meetings that were scripted, tokens that are out, what was asked of it."""
 
     def __init__(self, path: str, key: str) -> None:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -44,7 +43,6 @@ class Zoom:
         self.key = key
         self.tokens: dict[str, float] = {}
         self.pages: dict[str, int] = {}
-        self.faults: list[str] = []
         self.requests: list[str] = []
         self.sent: list[dict[str, Any]] = []
 
@@ -82,12 +80,6 @@ def token(zoom: Zoom, query: dict[str, str], authorization: str) -> Answer:
 def api(zoom: Zoom, path: str, query: dict[str, str], authorization: str) -> Answer:
     """The read side under /v2: reports, past meetings, hosts and their meetings."""
     zoom.requests.append(path)
-    if zoom.faults:
-        fault = zoom.faults.pop(0)
-        if fault == "token":
-            zoom.tokens.clear()
-        if fault in FAULTS:
-            return FAULTS[fault]
     expires = zoom.tokens.get(authorization.removeprefix("Bearer "))
     if not authorization.startswith("Bearer ") or expires is None:
         return NO_TOKEN
@@ -239,7 +231,7 @@ def validate(zoom: Zoom, url: str) -> Answer:
 
 
 def command(zoom: Zoom, method: str, path: str, value: Any) -> Answer:
-    """The side for whoever rehearses, under /sandbox: play a meeting, ask for faults, read back what happened."""
+    """The side for whoever rehearses, under /sandbox: play a meeting, read back what happened."""
     url = value.get("url", "") if isinstance(value, dict) else ""
     match method, path:
         case "GET", "/sandbox/meetings":
@@ -257,12 +249,6 @@ def command(zoom: Zoom, method: str, path: str, value: Any) -> Answer:
             zoom.keep(meeting)
             answers = [send(zoom, url, event) for event in events(meeting)] if url else []
             return 201, {"uuid": meeting["uuid"], "sent": len(answers), "accepted": sum(status in (200, 204) for status, _ in answers)}
-        case "POST", "/sandbox/faults":
-            wanted = value.get("faults") if isinstance(value, dict) else None
-            if not isinstance(wanted, list) or not all(one in (*FAULTS, "") for one in wanted):
-                return 400, {"error": f"faults is a list of {', '.join(FAULTS)}, one a request; '' for a good answer"}
-            zoom.faults = list(wanted)
-            return 200, {"faults": zoom.faults}
         case "POST", "/sandbox/tokens/expire":
             zoom.tokens = dict.fromkeys(zoom.tokens, 0.0)
             return 200, {"expired": len(zoom.tokens)}
@@ -298,40 +284,25 @@ def text(time_: datetime) -> str:
     return time_.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def serve(port: int, data: str, key: str) -> None:
-    """Answer on 127.0.0.1 until killed."""
-    zoom = Zoom(data, key)
+class ZoomTwin:
+    """The twin: it plays meetings, and answers the read side of the API."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def __init__(self, data: str, key: str) -> None:
+        self._zoom = Zoom(data, key or "sandbox-secret-token")
 
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            status, value = answer(zoom, self.command, self.path, self.headers.get("authorization", ""), body)
-            said = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json;charset=UTF-8")
-            self.send_header("content-length", str(len(said)))
-            if status == 429:
-                self.send_header("retry-after", "60")
-            self.end_headers()
-            self.wfile.write(said)
+    def answer(self, request: shell.Request) -> shell.Reply:
+        """One request."""
+        target = f"{request.path}?{request.query}" if request.query else request.path
+        return _reply(answer(self._zoom, request.method, target, request.headers.get("authorization", ""), request.body))
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _do
+    def refusal(self, status: int) -> shell.Reply:
+        """Zoom's code and message; 400 says that the token lacks the scope."""
+        return _reply(REFUSALS.get(status, (status, {"code": status, "message": "Internal Server Error"})))
 
-        def log_message(self, *_: Any) -> None:
-            """Quiet: what happened can be read back under /sandbox."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
-    with suppress(KeyboardInterrupt):
-        server.serve_forever()
+def _reply(given: Answer) -> shell.Reply:
+    return shell.Reply(given[0], given[1], content_type="application/json;charset=UTF-8")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--data", default=":memory:")
-    parser.add_argument("--key", default="sandbox-secret-token", help="The secret token with which it signs webhooks.")
-    given = parser.parse_args()
-    serve(given.port, given.data, given.key or "sandbox-secret-token")
+    shell.main(ZoomTwin, __doc__, "The secret token with which it signs webhooks.")

@@ -19,9 +19,9 @@ from lrs.config import BadSetting, Settings
 def command(settings: Settings, once: bool, port: int) -> None:
     """Watch the main job: statements arrive, are read, and come out as completions.
 
-    Starts an LRS and two vendors' sandboxes (BambooHR, HubSpot) as processes, sends the traffic of eight providers
-    over HTTP, and reads every result back: both sandboxes, the feed, the export. Exit code 1 if one is not as it
-    must be.
+    Starts an LRS and three vendors' sandboxes (BambooHR, HubSpot, Zoom) as processes, sends the traffic of eight providers
+    and a live session over HTTP, and reads every result back: the sandboxes, the feed, the export. Exit code 1 if one is
+    not as it must be.
     """
     from lrs.cli.demo.story import tell
 

@@ -13,7 +13,7 @@ import httpx
 from lrs.cli.demo.company import CRM_TOKEN, HRIS_KEY, LRS, Company
 from lrs.cli.demo.expected import OUTCOMES, Outcome
 
-LEGS = ("hris", "crm", "feed", "export", "hook")
+LEGS = ("hris", "crm", "feed", "export", "hook", "zoom")
 """The legs that can break, and that `LRS_DEMO_BREAK` breaks one of."""
 
 

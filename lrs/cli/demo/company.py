@@ -7,13 +7,18 @@ from pathlib import Path
 
 from lrs.auth import credentials
 from lrs.cli.demo.processes import Processes, free_port
+from lrs.config import Settings
 from lrs.directory import csv
+from lrs.management import connections
+from lrs.services import Services
 from lrs.store.open_store import Store, open_store
 from lrs.store.protocols.work import TargetRow
 
 LRS = "from lrs.cli.main import main; main()"
 PROVIDERS = ("forklift-sim", "moodle", "cmi5-lms", "storyline", "adapt", "scorm-player", "h5p", "simulator-lab", "acme-lms")
-HRIS_KEY, CRM_TOKEN = "demo-hris-key", "demo-crm-token"
+HRIS_KEY, CRM_TOKEN, ZOOM_SECRET = "demo-hris-key", "demo-crm-token", "demo-zoom-secret-token"
+BAD_DAY = {"hris": ("status:503x2",), "crm": ("throttle:1x1", "reset-afterx1")}
+"""What goes wrong at first at each target: it costs nobody a completion."""
 GRACE = "employee_id,email,name,identifiers\n00106,grace.ito@partner.example,Grace Ito,https://partner.example|grace\n"
 
 
@@ -26,20 +31,24 @@ class Company:
     url: str
     hris_url: str
     crm_url: str
+    zoom_url: str
     store: Store
     reader: tuple[str, str]
     providers: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def found(folder: Path, processes: Processes, port: int, broken: str) -> Company:
-    """Start both sandboxes and the LRS, and fill the directory. `broken` names the leg to break."""
-    data, ports = folder / "data", [free_port() for _ in range(2)]
+    """Start the sandboxes and the LRS, and fill the directory. `broken` names the leg to break."""
+    data, urls = folder / "data", {}
+    for name, module, key in (("hris", "bamboohr", HRIS_KEY), ("crm", "hubspot", CRM_TOKEN), ("zoom", "zoom", ZOOM_SECRET)):
+        twin = free_port()
+        urls[name] = f"http://127.0.0.1:{twin}"
+        faults = [part for one in BAD_DAY.get(name, ()) for part in ("--fault", one)]
+        options = ["--port", str(twin), "--data", str(folder / f"{name}.db"), "--key", key, *faults]
+        processes.start(name, ["-m", f"lrs.sandbox.{module}", *options], f"{urls[name]}/health")
+    hris_url, crm_url, zoom_url = urls["hris"], urls["crm"], urls["zoom"]
     port = port or free_port()
-    url, hris_url, crm_url = (f"http://127.0.0.1:{number}" for number in (port, *ports))
-    processes.start("hris", ["-m", "lrs.sandbox.bamboohr", "--port", str(ports[0]), "--data", str(folder / "hris.db"), "--key", HRIS_KEY],
-                    hris_url)
-    processes.start("crm", ["-m", "lrs.sandbox.hubspot", "--port", str(ports[1]), "--data", str(folder / "crm.db"), "--key", CRM_TOKEN],
-                    crm_url)
+    url = f"http://127.0.0.1:{port}"
     processes.start("lrs", ["-c", LRS, "--data", str(data), "serve", "--port", str(port)], f"{url}/health/ready",
                     {"LRS_PUBLIC_URL": url})
     store = open_store(data)
@@ -57,7 +66,10 @@ def found(folder: Path, processes: Processes, port: int, broken: str) -> Company
     made = {name: credentials.create(store.credentials, name=name, public_url=url, key=f"demo-{name}") for name in PROVIDERS}
     scopes = ["statements/read"] if broken == "feed" else ["feeds/read", "all/read"]
     reader = credentials.create(store.credentials, name="Analyst", public_url=url, scopes=scopes, key="demo-analyst")
-    return Company(folder, data, url, hris_url, crm_url, store, ("demo-analyst", reader.secret),
+    connections.add(Services(Settings(data=data, public_url=url), store), who="cli:demo", name="zoom-acme", source="zoom", settings={
+        "secret_token": "another" if broken == "zoom" else ZOOM_SECRET, "account_id": "ACC-1", "client_id": "demo", "client_secret": "demo",
+        "url": zoom_url, "auth_url": zoom_url, "allow_private": True})
+    return Company(folder, data, url, hris_url, crm_url, zoom_url, store, ("demo-analyst", reader.secret),
                    {name: (one.credential.key, one.secret) for name, one in made.items()})
 
 

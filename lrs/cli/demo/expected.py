@@ -23,6 +23,9 @@ OUTCOMES = (
     Outcome("00103", "cleo.marsh@acme.example", "https://moodle.acme.example/course/view.php?id=12", "First aid", "completed"),
     Outcome("00105", "eva.ruiz@acme.example", "https://content.acme.example/ladders", "Ladder safety", "passed"),
     Outcome("00102", "bo.lind@acme.example", "https://content.acme.example/conduct", "Code of conduct", "revoked"),
+    Outcome("00101", "ada.ek@acme.example", "https://catalogue.acme.example/fire-safety", "Fire safety briefing", "completed"),
+    Outcome("00102", "bo.lind@acme.example", "https://catalogue.acme.example/fire-safety", "Fire safety briefing", "completed"),
+    Outcome("00105", "eva.ruiz@acme.example", "https://catalogue.acme.example/fire-safety", "Fire safety briefing", "completed"),
     Outcome("00106", "grace.ito@partner.example", "https://content.acme.example/negotiation", "Negotiation skills", "passed"),
 )
-"""Eight achievements from two dozen statements; all the rest is held, and the story says why."""
+"""Eleven achievements from three dozen statements; all the rest is held, and the story says why."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import httpx
 
-from lrs.cli.demo import checks, company
+from lrs.cli.demo import checks, company, meeting
 from lrs.cli.demo.company import Company
 from lrs.cli.demo.processes import DidNotStart, Processes
 from lrs.cli.demo.traffic import ADL, Sent, traffic
@@ -28,7 +28,7 @@ def tell(folder: Path, *, port: int, once: bool, broken: str) -> int:
     began = time.monotonic()
     try:
         with Processes(folder) as processes:
-            chapter("1. A company", "an LRS, an HRIS (BambooHR's twin), a CRM (HubSpot's twin), five people, six courses")
+            chapter("1. A company", "an LRS, twins of BambooHR (HRIS), HubSpot (CRM) and Zoom, five people, seven courses")
             acme = company.found(folder, processes, port, broken)
             click.echo(f"   LRS {acme.url}   HRIS {acme.hris_url}   CRM {acme.crm_url}   data {acme.data}")
 
@@ -37,6 +37,9 @@ def tell(folder: Path, *, port: int, once: bool, broken: str) -> int:
             arrive(acme, sent)
             chapter("   … and the LMS reports by webhook", "the forklift course once more: the third source of one completion")
             checks_so_far = [hook(acme, broken)]
+
+            chapter("   … and Zoom tells of a meeting", "the briefing completes a course for who was there for 80 % of it")
+            checks_so_far.append(meeting.held(acme))
 
             chapter("3. How they were read", "each verb in one canonical vocabulary; what is not a course does not complete anything")
             readings(acme, sent)
@@ -52,6 +55,7 @@ def tell(folder: Path, *, port: int, once: bool, broken: str) -> int:
                 for line in check.lines:
                     click.echo(f"             {line}")
             failed = [check.leg for check in checks_so_far if not check.ok]
+            troubled(acme)
             deliveries(acme)
             click.echo(f"\n   {time.monotonic() - began:.0f} s. " + (
                 "Everything came out as it must." if not failed else f"BROKEN: {', '.join(failed)}"))
@@ -127,11 +131,23 @@ def settle(acme: Company, expected_parked: int | None = None) -> None:
     work = acme.store.work
     while time.monotonic() < until:
         cursor, stopped = work.cursor("route"), {target.name for target in work.targets() if target.state != "active"}
-        due = [one for state in ("pending", "leased") for one in work.deliveries(Wanted(state=state)) if one.target not in stopped]
+        due = [one for state in ("pending", "leased", "waiting") for one in work.deliveries(Wanted(state=state))
+               if one.target not in stopped]
         quiet = not acme.store.statements.follow(cursor.seq, 1) and not acme.store.directory.changes(cursor.change, 1)
         if quiet and expected_parked in (None, work.count_held()) and not due:
             return
         time.sleep(0.1)
+
+
+def troubled(acme: Company) -> None:
+    """The deliveries that failed first and succeeded later: both targets had a bad morning."""
+    chapter("6. What went wrong on the way", "the HRIS answered 503, the CRM asked for patience and broke a connection: nothing was lost")
+    for one in acme.store.work.deliveries(Wanted(state="delivered"), 200):
+        tries = acme.store.work.attempts(one.id)
+        if len(tries) > 1:
+            click.echo(f"   {one.target:<5} {one.event:<18} " + ", then ".join(
+                (f"delivered ({tried.body or tried.status})" if tried.state == "delivered" and not tried.status else
+                 f"{tried.status or 'no answer'}{' delivered' if tried.state == 'delivered' else ''}") for tried in tries))
 
 
 def deliveries(acme: Company) -> None:

@@ -138,7 +138,7 @@ def test_where_the_plan_has_no_report_the_past_meeting_is_asked(services: Servic
 
 def test_an_expired_token_is_renewed(services: Services, play: Play, twin: str) -> None:
     play(person("ada@example.com", ("09:00:00", "09:50:00")))
-    httpx.post(f"{twin}/sandbox/faults", json={"faults": ["token"]})
+    httpx.post(f"{twin}/sandbox/faults", json="expiredx1 /v2")
     assert poll_due(services, us("10:10:00")) == 1
 
 
@@ -146,7 +146,7 @@ def test_a_limit_is_obeyed_to_the_second_and_uses_up_nothing(services: Services,
     play(person("ada@example.com", ("09:00:00", "09:50:00")))
     services.store.sessions.searched("live", 0, us("23:00:00"))
     for n in range(3):
-        httpx.post(f"{twin}/sandbox/faults", json={"faults": ["429"]})
+        httpx.post(f"{twin}/sandbox/faults", json="throttle:60x1 /v2")
         assert poll_due(services, us("10:10:00") + n * MINUTE) == 0
     [row] = services.store.sessions.list()
     assert (row.poll_due, row.polls) == (us("10:13:00"), 1)
@@ -155,15 +155,15 @@ def test_a_limit_is_obeyed_to_the_second_and_uses_up_nothing(services: Services,
     assert poll_due(services, us("10:13:00")) == 1
 
 
-@pytest.mark.parametrize("fault", ["500", "404", "scope"])
+@pytest.mark.parametrize("fault", ["status:500", "status:404", "status:400"])
 def test_a_report_that_is_not_to_be_had_is_asked_for_again(services: Services, play: Play, twin: str, fault: str) -> None:
     play(person("ada@example.com", ("09:00:00", "09:50:00")))
     services.store.sessions.searched("live", 0, us("23:00:00"))
-    httpx.post(f"{twin}/sandbox/faults", json={"faults": [fault, fault]})
+    httpx.post(f"{twin}/sandbox/faults", json=f"{fault}x2 /v2")
     assert poll_due(services, us("10:10:00")) == 0
     [row] = services.store.sessions.list()
     assert row.poll_due == us("10:20:00")
-    httpx.post(f"{twin}/sandbox/faults", json={"faults": []})
+    httpx.delete(f"{twin}/sandbox/faults")
     assert poll_due(services, us("10:20:00")) == 1
 
 
