@@ -48,14 +48,19 @@ def verb(text: str) -> str:
     return text
 
 
-def slices(store: Store, wanted: Wanted) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """(seq reached, rows) a slice, oldest first, up to what was consistent at the call. Memory is one slice.
+def bound(store: Store, wanted: Wanted) -> int:
+    """µs: all that was stored up to here can be exported now, and nothing can be stored before it later; the `since` of
+    the next export."""
+    end = store.statements.consistent_through()
+    return max(wanted.since, end if wanted.until is None else min(end, wanted.until))
+
+
+def slices(store: Store, wanted: Wanted, end: int | None = None) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """(seq reached, rows) a slice, oldest first, up to `end`, a `bound` (by default that of the call). Memory is one slice.
 
     The store is asked at the call, not at the first slice: what it cannot answer is raised before anything is sent.
     """
-    end = store.statements.consistent_through()
-    end = end if wanted.until is None else min(end, wanted.until)
-    return _slices(store, wanted, end, Catalogue(store.directory.courses()))
+    return _slices(store, wanted, bound(store, wanted) if end is None else end, Catalogue(store.directory.courses()))
 
 
 def _slices(store: Store, wanted: Wanted, end: int, catalogue: Catalogue) -> Iterator[tuple[int, list[dict[str, Any]]]]:

@@ -32,10 +32,11 @@ class Written:
     through: int
 
 
-def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int], None] = lambda rows, seq: None) -> Iterator[bytes]:
-    """The bytes of the export in a format of `FORMATS`; `reached(rows, seq)` is told after each slice.
+def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int], None] = lambda rows, seq: None,
+           end: int | None = None) -> Iterator[bytes]:
+    """The bytes of the export in a format of `FORMATS`, up to `end` (`rows.bound`); `reached(rows, seq)` is told after each slice.
     Raises StoreUnavailable before the first byte if the store does not answer."""
-    found = slices(store, wanted)
+    found = slices(store, wanted, end)
 
     def counted() -> Iterator[list[dict[str, Any]]]:
         for seq, rows in found:

@@ -86,6 +86,12 @@ class Released(Which):
     ids = fields.List(fields.String(), load_default=list, validate=validate.Length(max=500))
 
 
+class Cancelled(Again):
+    """What shall not be sent."""
+
+    why = fields.String(load_default="", validate=validate.Length(max=500), metadata={"example": "imported twice"})
+
+
 class Count(Schema):
     """How many."""
 
@@ -148,3 +154,15 @@ def release(given: dict[str, Any]) -> Any:
     count = deliveries.release(services.store, _wanted(given), who=who(), now_us=now_us())
     services.wake()
     return {"count": count, "dry": False}
+
+
+@blueprint.route("/cancel", methods=["POST"])
+@blueprint.arguments(Cancelled)
+@blueprint.response(200, Count)
+@blueprint.doc(summary="Never send what was not sent yet", description=(
+    "By id, or by what they have in common; with dry only the count. One that is being sent at this moment is not touched. A replay "
+    "by the state `cancelled` takes it back."))
+def cancel(given: dict[str, Any]) -> Any:
+    """Cancel."""
+    dry, why = given.pop("dry"), given.pop("why")
+    return {"count": deliveries.cancel(http.services_of_request().store, _wanted(given), who=who(), why=why, dry=dry), "dry": dry}

@@ -9,9 +9,11 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from analytics.exports import rows
 from analytics.exports.rows import Wanted
-from analytics.exports.run import FORMATS, stream
+from analytics.exports.run import FORMATS
 from lrs import http
 from lrs.admin.api import blueprint as made
+from lrs.admin.api import who
+from lrs.management import exports
 
 blueprint = made("exports", "Facts and raw statements for analysts")
 
@@ -44,18 +46,27 @@ class FactsQuery(Schema):
     raw = fields.Boolean(load_default=False, metadata={"description": "The statements themselves instead of facts."})
 
 
+FILE = {
+    "description": "The file",
+    "headers": {"X-Export-Through": {"description": "The `since` of the next export", "schema": {"type": "integer"}}},
+    "content": {media: {"schema": {"type": "string"}} for _, media in FORMATS.values()},
+}
+
+
 @blueprint.route("/facts")
 class Facts(MethodView):
     """The facts of all statements."""
 
     @blueprint.arguments(FactsQuery, location="query")
     @blueprint.doc(summary="Export facts",
-                   description="Streams the file. The columns are in docs/data-dictionary.md. Needs the scope all/read.",
-                   responses={"200": {"description": "The file"}})
+                   description="Streams the file; the columns are in docs/data-dictionary.md. To get only what is new next time, give "
+                               "`since` the value of the header X-Export-Through.",
+                   responses={"200": FILE})
     def get(self, query: dict[str, Any]) -> Response:
         """Stream the file."""
         kind = query.pop("format")
         name = "statements" if query["raw"] else "facts"
         # streamed outside of the request's context: the store is bound now
-        pieces = stream(http.services_of_request().store, Wanted(**query), kind)
-        return Response(pieces, mimetype=FORMATS[kind][1], headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'})
+        through, pieces = exports.streamed(http.services_of_request().store, Wanted(**query), kind, who=who())
+        return Response(pieces, mimetype=FORMATS[kind][1], headers={
+            "Content-Disposition": f'attachment; filename="{name}.{kind}"', "X-Export-Through": str(through)})

@@ -128,3 +128,21 @@ def release(settings: Settings, ids: tuple[str, ...], as_json: bool, **named: An
     with opened(settings) as store:
         count = deliveries.release(store, _wanted(ids, **named), who=who(), now_us=now_us())
     click.echo(json.dumps({"count": count}) if as_json else f"{_deliveries(count)} will be tried again")
+
+
+@command.command()
+@click.argument("ids", nargs=-1)
+@which(deliveries.UNSENT)
+@click.option("--why", default="", help="Shown in the list.")
+@click.option("--dry", is_flag=True, help="Only count.")
+@JSON
+@click.pass_obj
+def cancel(settings: Settings, ids: tuple[str, ...], why: str, dry: bool, as_json: bool, **named: Any) -> None:
+    """Never send what was not sent yet; `replay --state cancelled` takes it back."""
+    wanted = _wanted(ids, **named)
+    if wanted == Wanted():
+        raise click.UsageError("name deliveries, or say which: --target, --state, --event, --person, --course, --since, --until")
+    with opened(settings) as store:
+        count = deliveries.cancel(store, wanted, who=who(), why=why, dry=dry)
+    told = f"{_deliveries(count)} {'would be' if dry else 'will not be'} {'cancelled' if dry else 'sent'}"
+    click.echo(json.dumps({"count": count, "dry": dry}) if as_json else told)

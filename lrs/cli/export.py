@@ -12,9 +12,11 @@ import click
 from analytics.dictionary import markdown
 from analytics.exports import rows
 from analytics.exports.rows import Wanted
-from analytics.exports.run import FORMATS, export
+from analytics.exports.run import FORMATS
+from lrs.cli.maps import who
 from lrs.cli.opened import opened
 from lrs.config import Settings
+from lrs.management import exports
 
 
 def moment(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -56,7 +58,8 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
         total = store.statements.count()
         with click.progressbar(length=total, label="rows", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
             try:
-                written = export(store, Wanted(since or 0, until, verb, course, raw), kind, out, lambda count, _: bar.update(count))
+                written = exports.write(store, Wanted(since or 0, until, verb, course, raw), kind, out, who=who(),
+                                        progress=lambda count, _: bar.update(count))
             except OSError as error:
                 click.echo(f"lrs: cannot write to {out}: {error.strerror or error}", err=True)
                 sys.exit(1)

@@ -12,12 +12,14 @@ from lrs.sandbox.faults import KINDS, BadFault, fault
 
 TWINS = {"hris": "lrs.sandbox.bamboohr", "crm": "lrs.sandbox.hubspot", "webhook": "lrs.sandbox.webhook", "zoom": "lrs.sandbox.zoom"}
 
-_EPILOG = "\b\nFaults, each KIND[:ARG][@SHARE|xTIMES][ /path]:\n" + "\n".join(f"  {kind:<12} {what}" for kind, what in KINDS.items()) + """
+_EPILOG = "\b\nFaults, each KIND[:ARG][@SHARE|xTIMES][ /path][ ~TEXT]:\n" + "\n".join(
+    f"  {kind:<12} {what}" for kind, what in KINDS.items()) + """
 
 \b
 Examples:
   lrs sandbox crm --key token --fault throttle:2x3       the first three requests: 429, Retry-After: 2
   lrs sandbox webhook --fault reset@0.3 --seed 7         three requests in ten are reset
+  lrs sandbox hris --fault 'status:422 ~00417'           every request that names 00417 is refused
   curl -d '"status:503x5"' http://127.0.0.1:PORT/sandbox/faults      switch one on while it runs
   curl -X DELETE http://127.0.0.1:PORT/sandbox/faults                switch all off
 """

@@ -13,6 +13,7 @@ from lrs.store.protocols.work import DeliveryRow, Wanted
 
 STATES = ("pending", "leased", "waiting", "parked", "delivered", "dead", "cancelled")
 FINISHED = ("delivered", "dead", "cancelled")
+UNSENT = ("pending", "waiting", "parked")
 
 
 def shown(row: DeliveryRow) -> dict[str, Any]:
@@ -65,6 +66,22 @@ def release(store: Store, wanted: Wanted, *, who: str, now_us: int) -> int:
     """Try parked deliveries again now, without waiting for what they lack to come in; how many."""
     with audited(store, who, "deliveries.release", _thing(wanted), **_told(wanted)):
         return store.work.release(dataclasses.replace(wanted, state=""), now=now_us)
+
+
+def cancel(store: Store, wanted: Wanted, *, who: str, why: str = "", dry: bool) -> int:
+    """Never send what was not sent yet (one that is being sent at this moment is not touched); how many. `dry` only counts
+    them. A replay by state `cancelled` takes it back. Raises `Invalid` where nothing says which."""
+    if wanted == Wanted():
+        raise Invalid([Finding("", "name deliveries, or say which: target, state, event, person, course, since, until",
+                               "delivery.cancel", "")])
+    if wanted.state and wanted.state not in UNSENT:
+        why_not = f"only what was not sent yet can be cancelled: {', '.join(UNSENT)}"
+        raise Invalid([Finding("/state", why_not, "delivery.cancel", "", wanted.state)])
+    why = why or "cancelled by hand"
+    if dry:
+        return store.work.cancel(wanted, why=why, dry=True)
+    with audited(store, who, "deliveries.cancel", _thing(wanted), **_told(wanted), why=why):
+        return store.work.cancel(wanted, why=why, dry=False)
 
 
 def _thing(wanted: Wanted) -> str:

@@ -22,7 +22,8 @@ KINDS: dict[str, str] = {
     "row": "refuse one row of a batch (the first whose text holds ARG; without ARG the first)",
 }
 NUMBERS = frozenset({"latency", "drip", "status", "throttle"})
-_TEXT = re.compile(r"(?P<kind>[a-z-]+)(?::(?P<arg>[^@]*?))?(?:@(?P<share>[0-9.]+)|x(?P<times>[0-9]+))?(?: (?P<path>/\S*))?")
+_TEXT = re.compile(r"(?P<kind>[a-z-]+)(?::(?P<arg>[^@]*?))?(?:@(?P<share>[0-9]+(?:\.[0-9]+)?)|x(?P<times>[0-9]{1,9}))?"
+                   r"(?: (?P<path>/\S*))?(?: ~(?P<holds>.+))?")
 
 
 class BadFault(ValueError):
@@ -32,13 +33,14 @@ class BadFault(ValueError):
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault. `times` is how often it still happens (None: for ever), `share` which part of the requests it hits,
-    `path` with what their path begins."""
+    `path` with what their path begins, `holds` a text that their address or body holds: the key of a record."""
 
     kind: str
     arg: str = ""
     times: int | None = None
     share: float = 1.0
     path: str = ""
+    holds: str = ""
 
     def number(self, default: int) -> int:
         """Its argument as a number."""
@@ -46,32 +48,32 @@ class Fault:
 
 
 def fault(text: str) -> Fault:
-    """A fault as typed: `KIND[:ARG][@SHARE|xTIMES][ /path]`, e.g. `status:503x3`, `reset@0.3`, `throttle:2x1 /crm`.
+    """A fault as typed: `KIND[:ARG][@SHARE|xTIMES][ /path][ ~TEXT]`, e.g. `status:503x3`, `reset@0.3`, `status:422 ~00417`.
     Raises `BadFault`."""
     found = _TEXT.fullmatch(text.strip())
     if found is None:
-        raise BadFault(f"{text[:60]!r} is no fault; write KIND[:ARG][@SHARE|xTIMES][ /path], for instance status:503x3")
-    return checked({"kind": found["kind"], "arg": found["arg"] or "", "path": found["path"] or "",
+        raise BadFault(f"{text[:60]!r} is no fault; write KIND[:ARG][@SHARE|xTIMES][ /path][ ~TEXT], for instance status:503x3")
+    return checked({"kind": found["kind"], "arg": found["arg"] or "", "path": found["path"] or "", "holds": found["holds"] or "",
                     **({"share": float(found["share"])} if found["share"] else {}),
                     **({"times": int(found["times"])} if found["times"] else {})})
 
 
 def checked(value: Any) -> Fault:
     """A fault from JSON: `{"kind": "status", "arg": "503", "times": 3}`. Raises `BadFault`."""
-    if not isinstance(value, dict) or set(value) - {"kind", "arg", "times", "share", "path"}:
-        raise BadFault("a fault is an object with kind, and perhaps arg, times, share, path")
+    if not isinstance(value, dict) or set(value) - {"kind", "arg", "times", "share", "path", "holds"}:
+        raise BadFault("a fault is an object with kind, and perhaps arg, times, share, path, holds")
     kind, arg, share, times = value.get("kind"), str(value.get("arg", "")), value.get("share", 1.0), value.get("times")
     if kind not in KINDS:
         raise BadFault(f"there is no fault {str(kind)[:30]!r}; there are: {', '.join(KINDS)}")
-    if kind in NUMBERS and arg and not (arg.isascii() and arg.isdigit()):
-        raise BadFault(f"the argument of {kind} is a whole number, not {arg[:30]!r}")
+    if kind in NUMBERS and arg and not (arg.isascii() and arg.isdigit() and len(arg) < 7):
+        raise BadFault(f"the argument of {kind} is a whole number below 1000000, not {arg[:30]!r}")
     if kind == "status" and arg and not 400 <= int(arg) <= 599:
         raise BadFault("status takes 400 to 599")
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
         raise BadFault("share is above 0 and at most 1")
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
         raise BadFault("times is a whole number from 1")
-    return Fault(str(kind), arg, times, float(share), str(value.get("path", "")))
+    return Fault(str(kind), arg, times, float(share), str(value.get("path", "")), str(value.get("holds", "")))
 
 
 class Faults:
@@ -82,11 +84,11 @@ class Faults:
         self._draw: Callable[[], float] = random.Random(seed).random
         self._lock = threading.Lock()
 
-    def hit(self, path: str) -> Fault | None:
-        """The fault for a request to this path, None for none; it is used up once."""
+    def hit(self, path: str, text: str = "") -> Fault | None:
+        """The fault for a request to this path that holds this text, None for none; it is used up once."""
         with self._lock:
             for index, one in enumerate(self._faults):
-                if path.startswith(one.path) and (one.share >= 1 or self._draw() < one.share):
+                if path.startswith(one.path) and one.holds in text and (one.share >= 1 or self._draw() < one.share):
                     if one.times is not None:
                         self._faults[index:index + 1] = [replace(one, times=one.times - 1)] if one.times > 1 else []
                     return one

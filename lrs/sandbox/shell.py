@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from lrs.sandbox.faults import BadFault, Fault, Faults, checked, fault
 
@@ -86,7 +86,7 @@ def handler(twin: Twin, faults: Faults) -> type[BaseHTTPRequestHandler]:
                 self._send(_faults(faults, request))
                 return
             looks = url.path.startswith(("/sandbox", "/health")) or (url.path == "/" and self.command == "GET")
-            one = None if looks else faults.hit(url.path)
+            one = None if looks else faults.hit(url.path, unquote(self.path) + body.decode("utf-8", "replace"))
             if one is None:
                 self._send(twin.answer(request))
             elif one.kind == "reset":
@@ -193,7 +193,7 @@ def main(make: Callable[[str, str], Twin], description: str | None, key: str) ->
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data", default=":memory:")
     parser.add_argument("--key", default="", help=key)
-    parser.add_argument("--fault", action="append", default=[], help="KIND[:ARG][@SHARE|xTIMES][ /path]; may be repeated.")
+    parser.add_argument("--fault", action="append", default=[], help="KIND[:ARG][@SHARE|xTIMES][ /path][ ~TEXT]; may be repeated.")
     parser.add_argument("--seed", type=int, default=0, help="Which requests a share hits follows from it.")
     given = parser.parse_args()
     try:

@@ -1,6 +1,7 @@
 """GET /api/v1/exports/facts gives what `lrs export` writes; its page works offline."""
 import base64
 import io
+import json
 import re
 
 import pandas
@@ -58,6 +59,27 @@ def test_a_bad_parameter_is_named_in_the_one_error_shape(client, store, query, p
     answer = client.get(f"/api/v1/exports/facts?{query}", headers=headers(store, "all/read"))
     assert answer.status_code == 400
     assert [one["pointer"] for one in answer.json["findings"]] == [pointer]
+
+
+def test_the_next_export_goes_on_where_this_one_ended(client, store):
+    everything, seen, since = headers(store, "all"), [], "0"
+    for count in (3, 0, 2):
+        client.post("/xapi/statements", json=[STATEMENT] * count, headers=everything)
+        answer = client.get(f"/api/v1/exports/facts?format=ndjson&raw=true&since={since}", headers=everything)
+        client.post("/xapi/statements", json=[STATEMENT], headers=everything)
+        rows = [json.loads(line)["statement_id"] for line in answer.data.splitlines()]
+        assert len(rows) == count + bool(seen), "what came after the answer began belongs to the next one"
+        seen, since = seen + rows, answer.headers["X-Export-Through"]
+    assert len(set(seen)) == len(seen) == 7
+
+
+def test_who_exported_what_is_in_the_audit_log(client, store):
+    analyst = headers(store, "all/read")
+    client.get("/api/v1/exports/facts?format=csv&verb=passed&since=2026-01-01", headers=analyst)
+    (entry,) = store.audit.list(action="exports")
+    assert (entry.action, entry.thing, entry.refused) == ("exports.run", "facts", "")
+    assert entry.detail == {"format": "csv", "verb": "passed", "since": 1767225600000000}
+    assert client.get("/api/v1/exports/facts?since=999999999999999999", headers=analyst).status_code == 200
 
 
 def test_a_store_that_does_not_answer_is_503_and_not_a_broken_file(client, store, monkeypatch):

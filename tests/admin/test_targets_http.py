@@ -176,6 +176,25 @@ def test_parked_deliveries_are_tried_again(client: FlaskClient, store: Store) ->
     assert client.post(f"{API}/deliveries/release", json={}).json["count"] == 2
 
 
+def test_what_was_not_sent_is_cancelled_after_a_count_and_taken_back(client: FlaskClient, store: Store) -> None:
+    client.post(f"{API}/targets", json=HOOK)
+    owe(store, 4)
+    with store.work._database.write() as db:
+        db.execute("UPDATE deliveries SET state = 'leased' WHERE event_id = 'a0-0'")
+        db.execute("UPDATE deliveries SET state = 'parked', due = NULL WHERE event_id = 'a0-1'")
+    dry = client.post(f"{API}/deliveries/cancel", json={"target": "hook", "dry": True}).json
+    assert (dry, store.work.count_by_state()) == ({"count": 3, "dry": True}, {"leased": 1, "parked": 1, "pending": 2})
+    assert client.post(f"{API}/deliveries/cancel", json={"person": "E2", "why": "imported twice"}).json == {"count": 1, "dry": False}
+    (row,) = store.work.deliveries(Wanted(person="E2"), 10)
+    assert (row.state, row.due, row.why) == ("cancelled", None, "imported twice")
+    assert client.post(f"{API}/deliveries/cancel", json={"target": "hook"}).json["count"] == 2
+    assert [entry.action for entry in store.audit.list(action="deliveries")] == ["deliveries.cancel"] * 2
+    assert client.post(f"{API}/deliveries/replay", json={"state": "cancelled"}).json["count"] == 3
+    assert store.work.count_by_state() == {"leased": 1, "pending": 3}
+    for body in ({}, {"state": "delivered"}):
+        assert client.post(f"{API}/deliveries/cancel", json=body).status_code == 400
+
+
 @pytest.mark.parametrize(("method", "path", "body"), [
     ("get", "targets/nobody", None), ("patch", "targets/nobody", {"settings": {}}), ("post", "targets/nobody/pause", {}),
     ("post", "targets/nobody/test", None), ("post", "targets/nobody/secret", None), ("get", "deliveries/msg_none", None),
@@ -196,7 +215,7 @@ def test_what_is_not_there_is_404(client: FlaskClient, method: str, path: str, b
     {"name": "x", "connector": "webhook", "settings": {"url": "https://r.example/", "rate_per_second": "1e999"}},
 ])
 def test_whatever_is_sent_is_done_or_refused_in_words(client: FlaskClient, body: Any) -> None:
-    for path in ("targets", "targets/hook/pause", "deliveries/replay", "deliveries/release"):
+    for path in ("targets", "targets/hook/pause", "deliveries/replay", "deliveries/release", "deliveries/cancel"):
         answer = client.post(f"{API}/{path}", data=json.dumps(body), content_type="application/json")
         assert answer.status_code < 500, answer.text
         assert answer.status_code < 300 or answer.json["message"]

@@ -92,6 +92,9 @@ def test_deliveries_are_listed_shown_and_replayed_after_a_count(lrs, tmp_path):
     assert json.loads(lrs("deliveries", "show", row["id"], "--json").output)["payload"] == json.loads(event)
     assert json.loads(lrs("deliveries", "replay", "--target", "hook", "--dry", "--json").output) == {"count": 0, "dry": True}
     assert lrs("deliveries", "replay").exit_code == 2
+    assert json.loads(lrs("deliveries", "cancel", "--target", "hook", "--dry", "--json").output) == {"count": 1, "dry": True}
+    assert lrs("deliveries", "cancel", row["id"], "--why", "twice").output == "1 delivery will not be sent\n"
+    assert lrs("deliveries", "cancel").exit_code == 2
     assert lrs("deliveries", "show", "no-such").exit_code == 1
 
 

@@ -140,6 +140,16 @@ def test_a_share_hits_that_part_and_the_same_ones_again(start: Start) -> None:
     assert hits(8) != first
 
 
+@pytest.mark.parametrize("name", TWINS)
+def test_a_fault_meets_the_record_that_it_names_and_no_other(start: Start, name: str) -> None:
+    key = "417" if name == "bamboohr" else "p1@example.com"
+    url = start(name, f"status:422 ~{key}")
+    assert isinstance(send(name, url), Rejected)
+    httpx.request("DELETE", url + "/sandbox/faults")
+    httpx.post(url + "/sandbox/faults", json={"kind": "status", "arg": "422", "holds": "p2@example.com"})
+    assert isinstance(send(name, url), Delivered)
+
+
 def test_faults_are_switched_while_it_runs(start: Start) -> None:
     url = start("webhook")
     assert httpx.get(url + "/sandbox/faults").json() == []
@@ -150,7 +160,8 @@ def test_faults_are_switched_while_it_runs(start: Start) -> None:
     assert isinstance(send("webhook", url), Delivered)
 
 
-@pytest.mark.parametrize("text", ["nonsense", "status:abc", "status:200", "reset@2", "reset@0", "resetx0", "", "latency:-1", "status:5 00"])
+@pytest.mark.parametrize("text", ["nonsense", "status:abc", "status:200", "reset@2", "reset@0", "resetx0", "", "latency:-1", "status:5 00",
+                                  "reset@0.1.2", "latency:9999999", "status:503x99999999999"])
 def test_what_is_no_fault_is_refused_with_what_would_be(start: Start, text: str) -> None:
     with pytest.raises(BadFault):
         fault(text)

@@ -254,6 +254,10 @@ class Work(Protocol):
         """Every attempt of a delivery, oldest first."""
         ...
 
+    def cancel(self, wanted: Wanted, *, why: str, dry: bool) -> int:
+        """Cancel what is not being sent at this moment and not finished; `dry` only counts them."""
+        ...
+
     def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
         """Make finished deliveries due again under the same id; `dry` only counts them. Later revisions of theirs that
         were delivered go again after them, and count. Without `ids` or `state`, cancelled ones stay."""

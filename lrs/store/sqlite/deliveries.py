@@ -126,6 +126,16 @@ class Deliveries:
             return db.execute(f"UPDATE deliveries SET state = 'waiting', due = ? WHERE state = 'parked' AND {where}",
                               (now, *values)).rowcount
 
+    def cancel(self, wanted: Wanted, *, why: str, dry: bool) -> int:
+        """Cancel what is not being sent at this moment and not finished; `dry` only counts them."""
+        where, values = _where(wanted)
+        if dry:
+            with self._database.read() as db:
+                return int(db.execute(f"SELECT count(*) FROM deliveries WHERE state IN {UNSENT} AND {where}", values).fetchone()[0])
+        with self._database.write() as db:
+            return db.execute(f"UPDATE deliveries SET state = 'cancelled', due = NULL, why = ? WHERE state IN {UNSENT} AND {where}",
+                              (why, *values)).rowcount
+
     def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
         """Make finished deliveries due again under the same id, with a fresh schedule; `dry` only counts them.
 

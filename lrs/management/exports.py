@@ -1,0 +1,34 @@
+"""Exports as an administrator asks for them: into a folder or streamed, each in the audit log before its first row."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from analytics.exports import rows, run
+from analytics.exports.rows import Wanted
+from analytics.exports.run import Written
+from lrs.management.audit import audited
+from lrs.store.open_store import Store
+
+
+def write(store: Store, wanted: Wanted, kind: str, out: Path, *, who: str, progress: Callable[[int, int], None]) -> Written:
+    """Write facts or raw statements into a folder, with a manifest; `progress` is told (rows, seq) a slice. Raises `OSError`."""
+    with audited(store, who, "exports.run", _thing(wanted), **_told(wanted, kind)):
+        return run.export(store, wanted, kind, out, progress)
+
+
+def streamed(store: Store, wanted: Wanted, kind: str, *, who: str) -> tuple[int, Iterator[bytes]]:
+    """(the `since` of the next export, the bytes of this one). Raises `StoreUnavailable` before the first byte."""
+    with audited(store, who, "exports.run", _thing(wanted), **_told(wanted, kind)):
+        end = rows.bound(store, wanted)
+        return end, run.stream(store, wanted, kind, end=end)
+
+
+def _thing(wanted: Wanted) -> str:
+    return "statements" if wanted.raw else "facts"
+
+
+def _told(wanted: Wanted, kind: str) -> dict[str, Any]:
+    return {"format": kind, **{name: value for name, value in asdict(wanted).items() if value and name != "raw"}}
