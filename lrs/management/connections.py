@@ -105,8 +105,9 @@ def rotate(store: Store, name: str, secret: str, *, who: str) -> Connection:
     new = secret.split()
     if len(new) != 1:
         raise Invalid([Finding("/secret", "one secret, without spaces", "connection.secret", "")])
-    old = str(one.settings.get(setting, "")).split()[:1]
-    value = " ".join(dict.fromkeys([*new, *old]))
+    taken = str(one.settings.get(setting, "")).split()
+    # sent again, it is the same rotation: the secret before it goes on being taken
+    value = " ".join(taken if taken[:1] == new else [*new, *taken[:1]])
     return _change(store, one, {**one.settings, setting: value}, who, "connections.rotate_secret", [setting])
 
 

@@ -114,7 +114,7 @@ def waiting(store: Store, *, after: str = "", limit: int = 100) -> list[dict[str
     identifier, from the first after `after` on."""
     courses: dict[str, list[str]] = defaultdict(list)
     for row in store.work.held(HELD_MOST):
-        courses[row.subject].append(row.course)
+        courses[row.subject.removeprefix("ifi:")].append(row.course)
     return [{"identifier": subject, "courses": sorted(of)} for subject, of in sorted(courses.items()) if subject > after][:limit]
 
 

@@ -35,10 +35,11 @@ def counts(store: Store, by: str, sought: Sought = ALL) -> dict[str, Any]:
 
 def _short(one: Rejection) -> dict[str, Any]:
     detail = _detail(one)
-    findings = detail.get("findings") or []
+    findings = detail.get("findings")
     return {"n": one.n, "at": printed(one.at), "credential": one.credential_id, "status": one.status, "code": one.code,
             "message": str(detail.get("message", "")), "request_id": str(detail.get("request_id", "")),
-            "rules": list(dict.fromkeys(str(finding.get("rule", "")) for finding in findings if isinstance(finding, dict)))}
+            "rules": list(dict.fromkeys(str(finding.get("rule", "")) for finding in (findings if isinstance(findings, list) else ())
+                                  if isinstance(finding, dict)))}
 
 
 def _detail(one: Rejection) -> dict[str, Any]:

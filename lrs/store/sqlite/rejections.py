@@ -24,8 +24,9 @@ KEPT_US = 30 * 86_400 * 1_000_000
 FLUSH_SECONDS = 1.0
 
 FINDINGS = "json_each(CASE WHEN json_valid(detail) THEN detail ELSE '{}' END, '$.findings')"
+RULE = "CASE one.type WHEN 'object' THEN json_extract(one.value, '$.rule') END"
 KEYS: dict[str, str] = {
-    "rule": f"""SELECT DISTINCT n, coalesce(json_extract(one.value, '$.rule'), code) AS key FROM newest
+    "rule": f"""SELECT DISTINCT n, coalesce({RULE}, code) AS key FROM newest
                 LEFT JOIN {FINDINGS} AS one""",
     "cause": """SELECT n, coalesce(nullif(CASE WHEN json_valid(detail) THEN json_extract(detail, '$.conflict.cause') END, ''), code) AS key
                 FROM newest""",
@@ -132,6 +133,6 @@ def _where(sought: Sought, before: int | None) -> tuple[str, tuple[Any, ...]]:
     bounds: list[tuple[str, Any]] = [
         ("at >= ?", max(_oldest(), sought.since or 0)), ("at < ?", sought.until), ("n < ?", before), ("status = ?", sought.status),
         ("credential_id = ?", sought.credential_id or None), ("code = ?", sought.code or None),
-        (f"(code = ? OR EXISTS (SELECT 1 FROM {FINDINGS} AS one WHERE json_extract(one.value, '$.rule') = ?))", sought.rule or None)]
+        (f"(code = ? OR EXISTS (SELECT 1 FROM {FINDINGS} AS one WHERE {RULE} = ?))", sought.rule or None)]
     used = [(text, value) for text, value in bounds if value is not None]
     return " AND ".join(text for text, _ in used), tuple(value for text, value in used for _ in range(text.count("?")))
