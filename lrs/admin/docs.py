@@ -8,15 +8,17 @@ from html import escape
 from typing import Any
 
 STYLE = """:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#1c1c1c;background:#fff;display:grid;grid-template-columns:19rem minmax(0,1fr)}
+body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#1c1c1c;background:#fff;display:grid;grid-template-columns:21rem minmax(0,1fr)}
 nav{position:sticky;top:0;height:100vh;overflow:auto;padding:1rem;box-sizing:border-box;border-right:1px solid #ddd;background:#fafafa}
-nav ul{list-style:none;padding:0 0 0 .5rem;margin:.2rem 0 1rem}nav a{font-size:.85rem}main{padding:1rem 2rem;max-width:60rem}
+nav ul{list-style:none;padding:0 0 0 .5rem;margin:.2rem 0 1rem}
+nav a{font-size:.85rem;overflow-wrap:anywhere}main{padding:1rem 2rem;max-width:60rem}
 a{color:#0b5cad}code,pre{font:.9em/1.45 ui-monospace,monospace;background:#f1f1f1;border-radius:.25rem}code{padding:.1rem .3rem}
 pre{padding:.7rem;overflow:auto}pre code{padding:0}table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}th{font-size:.85rem}
 section{border-top:1px solid #ddd;padding-top:.5rem;margin-top:2rem}.method{font-weight:700;margin-right:.5rem}
-details{margin:.3rem 0}summary{cursor:pointer}
-@media(max-width:50rem){body{display:block}nav{position:static;height:auto;border:0}}
+h3,td+td code{overflow-wrap:anywhere}details{margin:.3rem 0}summary{cursor:pointer}
+@media(max-width:50rem){body{display:block}nav{position:static;height:auto;border:0}main{padding:1rem}
+th,td{padding:.3rem .25rem}}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}nav{background:#1d1d1d;border-color:#444}code,pre{background:#2a2a2a}
 th,td,section{border-color:#444}a{color:#8cc4ff}}"""
 DEEPEST = 4
