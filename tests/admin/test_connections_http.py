@@ -58,10 +58,14 @@ def test_a_connection_may_use_a_credential_that_is_there(here: Site, admin: Flas
 
 
 @pytest.mark.parametrize(("change", "pointers"), [
-    ({"name": "A b"}, ["/name"]), ({"name": "../x"}, ["/name"]), ({"source": "teams"}, ["/source"]), ({"settings": {}}, ["/settings/secret_token"]),
+    ({"name": "A b"}, ["/name"]), ({"name": "../x"}, ["/name"]), ({"source": "teams"}, ["/source"]),
+    ({"settings": {}}, ["/settings/secret_token"]),
     ({"settings": {"secret_token": "x" * 20, "colour": 1, "retention_days": 0}}, ["/settings/colour", "/settings/retention_days"]),
-    ({"settings": {"secret_token": ["x" * 20]}}, []), ({"settings": {"secret_token": "x" * 20, "retention_days": {"a": 1}}}, ["/settings/retention_days"])])
-def test_what_cannot_be_is_named_and_leaves_no_credential_behind(here: Site, admin: FlaskClient, change: dict[str, Any], pointers: list[str]) -> None:
+    ({"settings": {"secret_token": ["x" * 20]}}, []),
+    ({"settings": {"secret_token": "x" * 20, "retention_days": {"a": 1}}}, ["/settings/retention_days"])])
+def test_what_cannot_be_is_named_and_leaves_no_credential_behind(
+    here: Site, admin: FlaskClient, change: dict[str, Any], pointers: list[str],
+) -> None:
     known = len(here.store.credentials.list())
     answer = admin.post(f"{API}/connections", json={**ZOOM, **change})
     if pointers:
@@ -95,10 +99,11 @@ def test_a_secret_is_rotated_without_a_gap(here: Site, admin: FlaskClient) -> No
     admin.post(f"{API}/connections", json=ZOOM)
     assert admin.delete(f"{HERE}/secret").json["code"] == "wrong_state"
     assert admin.put(f"{HERE}/secret", json={"secret": "second-secret-token"}).json["secrets_taken"] == 2
-    assert [event(admin, secret).status_code for secret in ("first-secret-token", "second-secret-token", "third-secret-token")] == [200, 200, 401]
+    first, second, third = (f"{which}-secret-token" for which in ("first", "second", "third"))
+    assert [event(admin, secret).status_code for secret in (first, second, third)] == [200, 200, 401]
     assert admin.put(f"{HERE}/secret", json={"secret": "second-secret-token"}).status_code == 200
     assert admin.delete(f"{HERE}/secret").json["secrets_taken"] == 1
-    assert [event(admin, secret).status_code for secret in ("first-secret-token", "second-secret-token")] == [401, 200]
+    assert [event(admin, secret).status_code for secret in (first, second)] == [401, 200]
     for bad in ("two secrets", "short", " "):
         assert admin.put(f"{HERE}/secret", json={"secret": bad}).status_code == 400
 
@@ -110,7 +115,8 @@ def test_while_paused_nothing_is_taken(here: Site, admin: FlaskClient) -> None:
     assert event(admin, "first-secret-token").status_code == 403
     assert admin.post(f"{HERE}/resume").json["state"] == "active"
     assert event(admin, "first-secret-token").status_code == 200
-    assert [entry.action for entry in here.store.audit.list(thing="academy")] == ["connections.resume", "connections.pause", "connections.add"]
+    told = [entry.action for entry in here.store.audit.list(thing="academy")]
+    assert told == ["connections.resume", "connections.pause", "connections.add"]
 
 
 def test_what_came_is_shown_as_it_came_page_by_page(here: Site, admin: FlaskClient) -> None:

@@ -89,7 +89,8 @@ def test_a_refused_import_leaves_no_person_in_the_log_of_refusals(admin: FlaskCl
 
 
 def test_people_are_found_by_what_is_known_of_them(admin: FlaskClient) -> None:
-    imported(admin, "employee_id,email,name,department,aliases\n1,ada@x.example,Ada,Rail,a@old.example\n2,bo@x.example,Bo,Rail,\n3,,Cy,Air,\n")
+    imported(admin, "employee_id,email,name,department,aliases\n1,ada@x.example,Ada,Rail,a@old.example\n"
+                    "2,bo@x.example,Bo,Rail,\n3,,Cy,Air,\n")
 
     def ids(**query: str) -> list[str]:
         return [one["employee_id"] for one in all_pages(admin, f"{API}/people", **query)]

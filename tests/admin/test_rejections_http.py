@@ -24,8 +24,9 @@ def here(tmp_path: Path) -> Iterator[Site]:
 
 
 def refuse(client: FlaskClient, times: int = 1) -> None:
+    bad = {**GOOD, "verb": {"id": "no iri"}, "result": {"score": {"scaled": 7}}}
     for _ in range(times):
-        assert client.post("/xapi/statements", json={**GOOD, "verb": {"id": "no iri"}, "result": {"score": {"scaled": 7}}}).status_code == 400
+        assert client.post("/xapi/statements", json=bad).status_code == 400
 
 
 def conflict(client: FlaskClient) -> None:
@@ -122,7 +123,8 @@ def test_what_is_older_than_thirty_days_is_neither_shown_nor_counted(here: Site)
     here.store.rejections.note(old)
     here.store.rejections.flush()
     with here.store.rejections._database.write() as db:
-        db.execute("INSERT INTO rejections (at, credential_id, status, code, detail, excerpt) VALUES (?, 'k', 400, 'x', '{}', '')", (old.at,))
+        db.execute("INSERT INTO rejections (at, credential_id, status, code, detail, excerpt) VALUES (?, 'k', 400, 'x', '{}', '')",
+                   (old.at,))
     assert all_pages(reader, f"{API}/rejections") == []
     assert here.store.rejections.count() == 0
     assert here.store.rejections.by_number(1) is None
