@@ -66,8 +66,9 @@ def _operation(spec: dict[str, Any], path: str, method: str, operation: dict[str
 def _answer(spec: dict[str, Any], status: str, answer: dict[str, Any]) -> str:
     shown = ""
     if status.startswith("2"):
-        for content in answer.get("content", {}).values():
-            shown += f"<details><summary>What it holds</summary>{_schema(spec, content.get('schema', {}))}</details>"
+        for kind, content in answer.get("content", {}).items():
+            shown += (f"<details><summary>What it holds</summary>{_schema(spec, content.get('schema', {}))}</details>"
+                      if kind == "application/json" else f"<br><code>{escape(kind)}</code>")
     return f"<tr><td><code>{escape(status)}</code></td><td>{_text(answer.get('description') or 'Done')}{shown}</td></tr>"
 
 
