@@ -211,6 +211,9 @@ class Deliverer:
                                 lambda one: connector.batch_key(one, target),
                                 lambda rows: _time_left(rows[0], target, self.clock))
             return [attempt(one, target, connector, self.clock) for one in deliveries]
+        except StoreUnavailable as fault:  # nothing was sent, and nobody else is to blame
+            log.warning("%d deliveries to %s go back: %s", len(call), target.name, fault)
+            return [None for _ in call]
         except Exception as fault:
             if len(call) > 1:  # which of them it was shows when each goes alone; who takes batches bears a repeat
                 return [self._answers([one], target)[0] for one in call]

@@ -25,8 +25,8 @@ from verbs import read as verbs_read
 from verbs.installed import versions
 from verbs.vocabulary import Reading
 
-HELD_MAX = 100_000
-"""Waiting achievements that are looked through for an address whose hash became known."""
+WAITING_MAX = 100_000
+"""Waiting subjects that are looked through for an address whose hash became known."""
 FIRST = frozenset({COMPLETED, AWARDED})
 """The events of what was never sent."""
 
@@ -188,8 +188,12 @@ class Round:
             course = self._catalogue.course(key)
             waiting += self._merge(subject, person, course)
             before = self._state(subject, course.id)
+            known = before.evidence.get(one.seq) if again and before is not None else None
+            if known is not None:
+                # a void that was stored meanwhile takes it back when it is routed itself: only then its revoke is sent
+                one = replace(one, voided=known.voided)
             folded = fold(before, [one], course=course, subject=subject, person=person, now_us=self._now)
-            if again and before is not None and one.seq in before.evidence:
+            if before is not None and known is not None:
                 folded = _quiet(before, folded)
             self._keep(subject, course.id, folded.state)
             self._publish(subject, course.id, folded.publications)
@@ -254,7 +258,8 @@ class Round:
         """Waiting subjects that are named by an address, by the hashes of it: a directory may know only those."""
         if self._by_hash is None:
             prefix = unknown_subject(["mbox:"])
-            waiting = {row.subject for row in self._store.work.held(HELD_MAX) if row.subject.startswith(prefix)}
+            # all of them, not only those with an achievement: half of a whole waits too
+            waiting = self._store.work.subjects(prefix, WAITING_MAX)
             self._by_hash = {h: subject for subject in waiting for h in email_identifiers(subject.removeprefix(prefix))[1:]}
         return self._by_hash
 

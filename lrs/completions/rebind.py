@@ -109,7 +109,9 @@ def _merged(
         )
         for w, said, under in revoked
     ]
-    cancelled = tuple(w.id for w in source.windows) if held else tuple(w.id for w, _, _ in revoked)
+    # an id of the source may be the target's own by now: an identifier was somebody's, then nobody's, and is again
+    sent = {w.id for w in into.windows if w.revision}
+    cancelled = tuple(w.id for w in source.windows if w.id not in sent) if held else tuple(w.id for w, _, _ in revoked)
     return Rebound(folded.state, (*withdrawn, *folded.publications), cancelled, folded.onward)
 
 

@@ -213,6 +213,10 @@ class Work(Protocol):
         """Everything known of these subjects."""
         ...
 
+    def subjects(self, prefix: str, limit: int) -> list[str]:
+        """At most `limit` subjects of whom something is known and whose key begins so, in order."""
+        ...
+
     def is_published(self, event_id: str) -> bool:
         """Whether the feed has a row of this achievement."""
         ...

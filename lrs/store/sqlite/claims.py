@@ -102,7 +102,7 @@ def _lease(db: sqlite3.Connection, target: str, row: Row, lease: str, owner: str
                    ("taken back before the target ever got it", target, event_id, revision))
         return None
     lost = state == "leased"
-    db.execute("""UPDATE deliveries SET state = 'leased', lease = ?, owner = ?, due = ?, unclear = ?, tried = 1, lost = lost + ?
+    db.execute("""UPDATE deliveries SET state = 'leased', lease = ?, owner = ?, due = ?, unclear = ?, tried = 1, lost = lost + ?, released = 0
                   WHERE id = ?""", (lease, owner, until, bool(unclear) or lost, lost, key))
     return Claimed(key, target, told[0], event_id, revision, told[1], attempts, bool(unclear) or lost, lease, until)
 
@@ -136,10 +136,12 @@ def record(db: sqlite3.Connection, attempts: Sequence[Attempt], limits: Limits) 
     """Write how attempts ended and what it makes of their targets; how many were written."""
     written: list[tuple[str, Attempt]] = []
     for one in attempts:
+        # what it lacked was learned while it was under way: not parked, but due again
+        state, due = ("waiting", one.at) if one.state == "parked" and _released(db, one) else (one.state, one.due)
         row = db.execute(
             """UPDATE deliveries SET state = ?, attempts = ?, due = ?, why = ?, lease = '', owner = '', unclear = ?, lost = 0
                WHERE id = ? AND lease = ? AND state = 'leased' RETURNING target""",
-            (one.state, one.attempts, one.due if one.state == "waiting" else None, one.why, one.unclear, one.id, one.lease)).fetchone()
+            (state, one.attempts, due if state == "waiting" else None, one.why, one.unclear, one.id, one.lease)).fetchone()
         if row is None:
             continue
         written.append((row[0], one))
@@ -151,6 +153,10 @@ def record(db: sqlite3.Connection, attempts: Sequence[Attempt], limits: Limits) 
     if written:
         _judge(db, written, limits)
     return len(written)
+
+
+def _released(db: sqlite3.Connection, one: Attempt) -> bool:
+    return db.execute("SELECT 1 FROM deliveries WHERE id = ? AND released = 1", (one.id,)).fetchone() is not None
 
 
 def _judge(db: sqlite3.Connection, written: Sequence[tuple[str, Attempt]], limits: Limits) -> None:

@@ -38,6 +38,7 @@ SCRIPTS = (
        CREATE INDEX deliveries_leased ON deliveries (target, due) WHERE state = 'leased';
        CREATE INDEX deliveries_lost ON deliveries (lost) WHERE lost > 0;
        CREATE INDEX deliveries_newest ON deliveries (created, id)""",
+    "ALTER TABLE deliveries ADD COLUMN released INTEGER NOT NULL DEFAULT 0",
 )
 NAMESPACE = uuid.UUID("b4c1f6de-8a0e-5d52-9c33-1f0c7d2f9a10")
 UNLIMITED = Unlimited()
@@ -72,7 +73,10 @@ def owe(db: sqlite3.Connection, target: str, event: Published, now: int) -> None
 
 
 def release_parked(db: sqlite3.Connection, kind: str, key: str, now: int) -> None:
-    """Make parked deliveries about this person or course due: what they lacked may be there now."""
+    """Make parked deliveries about this person or course due: what they lacked may be there now. One that is under way
+    may have been made with what was known before: if it ends parked, it is due at once."""
+    db.execute("UPDATE deliveries SET released = 1 WHERE state = 'leased' AND json_extract(CAST(payload AS TEXT), ?) = ?",
+               (_PAYLOAD[kind], key))
     db.execute("UPDATE deliveries SET state = 'waiting', due = ? WHERE state = 'parked' AND json_extract(CAST(payload AS TEXT), ?) = ?",
                (now, _PAYLOAD[kind], key))
 

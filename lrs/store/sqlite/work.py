@@ -80,6 +80,13 @@ class SqliteWork(Deliveries, Targets):
             return [subject for (subject,) in db.execute("SELECT DISTINCT subject FROM states WHERE instr(body, ?) ORDER BY subject",
                                                          (b'{"seq":%d,' % seq,))]
 
+    def subjects(self, prefix: str, limit: int) -> list[str]:
+        """At most `limit` subjects of whom something is known and whose key begins so, in order."""
+        with self._database.read() as db:
+            return [subject for (subject,) in db.execute(
+                "SELECT DISTINCT subject FROM states WHERE subject >= ? AND subject < ? ORDER BY subject LIMIT ?",
+                (prefix, prefix + "\U0010ffff", limit))]
+
     def held(self, limit: int = 100) -> list[StateRow]:
         """States with an achievement that waits for a person."""
         with self._database.read() as db:
