@@ -1,5 +1,5 @@
 # Two targets matter to a newcomer: demo and test.
-.PHONY: demo test lint bench bench-peers conformance clean
+.PHONY: demo test lint bench bench-peers campaign conformance clean
 
 demo:
 	./bootstrap
@@ -25,6 +25,10 @@ bench:
 bench-peers:
 	./bootstrap
 	.venv/bin/python -m bench --peer "$(PEER)" "$(KEY)" "$(SECRET)" $(ARGS)
+
+campaign:
+	./bootstrap test
+	.venv/bin/python -m campaign $(ARGS)
 
 conformance:
 	./bootstrap
