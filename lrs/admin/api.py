@@ -12,7 +12,7 @@ from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
 
 from lrs import http
-from lrs.errors import Finding, Invalid
+from lrs.errors import Finding, Forbidden, Invalid
 from lrs.statements.instants import instant
 
 LIMIT, LIMIT_MAX = 100, 500
@@ -115,6 +115,9 @@ def _guard(opened_by: Mapping[str, tuple[str, ...]]) -> Callable[[], None]:
         view = (request.endpoint or "").rpartition(".")[2]
         reads = request.method in ("GET", "HEAD", "OPTIONS")
         http.provider(*opened_by.get(view, ("all/read",) if reads else ("all",)))
+        if not reads and request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            # a browser sends a password that it remembers along with what another page makes it post
+            raise Forbidden("a page of another origin may not change anything here")
     return guard
 
 

@@ -5,8 +5,8 @@ import json
 import re
 
 MASK = "***"
-SECRET_NAMES = re.compile(r"(?:.*[_-])?(?:secrets?|passwords?|passwd|pwd|tokens?|api_?-?keys?|private_?-?keys?"
-                          r"|authorization|cookies?|plaintoken)|.*(?:secret|password|token)\Z", re.IGNORECASE)
+SECRET_NAMES = re.compile(r".*(?:secrets?|passwords?|passwd|pwd|tokens?|api_?-?keys?|private_?-?keys?|authorization|cookies?)\Z",
+                          re.IGNORECASE | re.DOTALL)
 """Members whose whole value is hidden, whatever it is."""
 PERSON_NAMES = re.compile(r"(?:mbox|mbox_sha1sum|openid|name|(?:first|last|given|family|full|display|user|login)_?-?name"
                           r"|e?-?mails?|.*_?email|phone|account_?name|user|employee_?id)\Z", re.IGNORECASE)
@@ -18,9 +18,9 @@ _TOKEN = re.compile(rf"({_STRING})|({_SINGLE})|([A-Za-z_][\w-]*)|([{{}}\[\]:,])|
 _MAIL = re.compile(r"[^\s\"'<>()\[\]{},;:=|\\/]{1,64}@[^\s\"'<>()\[\]{},;:=|\\/]{1,255}")
 _SHA1 = re.compile(r"(?<![0-9a-fA-F-])[0-9a-fA-F]{40}(?![0-9a-fA-F-])")
 _CREDENTIAL = re.compile(r"\b(?i:basic|bearer|digest|negotiate|apikey)(?:\s+|%20|\+)(?=\S*[0-9=+/]|\S[a-z]*[A-Z])[A-Za-z0-9._~+/=-]{6,}"
-                         r"|whsec_[A-Za-z0-9+/=_-]+|(?<=://)[^\s/@\"']+:[^\s/@\"']*(?=@)")
-_PAIR = re.compile(r"(?i)((?:^|[\W_])(?:[\w-]*(?:secret|password|passwd|pwd|token|authorization|api_?-?key|cookie))[\"']?\s*[:=]\s*)"
-                   r"(?!\s*[\"'{\[]|(?:0|true|false|null)\s*[,}\]])([^&\s\"',;{}\[\]]+)")
+                         r"|whsec_[A-Za-z0-9+/=_-]+|(?<=://)(?:[^\s/@\"'\\]|\\[^\"])+:(?:[^\s/@\"'\\]|\\[^\"])*(?=@)")
+_PAIR = re.compile(r"(?i)((?:^|[\W_])(?:[\w-]{0,40}(?:secret|password|passwd|pwd|token|authorization|api_?-?key|cookie))[\"']?\s*[:=]\s*)"
+                   r"(?!\s*[\"'{\[]|(?:0|true|false|null)\s*[,}\]])((?:[^&\s\"',;{}\[\]\\]|\\[^\"])+)")
 _DEEP = 20
 
 

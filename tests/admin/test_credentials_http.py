@@ -139,3 +139,11 @@ def test_a_provider_tests_itself_and_learns_nothing_of_others(here: Site) -> Non
     same = [{name: str(answer.json[name]).replace(key, "KEY") for name in ("status", "code", "message")}
             for answer, key in ((there, other), (nowhere, "0" * len(other)))]
     assert same[0] == same[1]
+
+
+@pytest.mark.parametrize(("site_", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 201), ("none", 201)])
+def test_a_page_of_another_origin_changes_nothing_with_a_remembered_password(here: Site, site_: str, status: int) -> None:
+    admin, key = here.client("all")
+    answer = admin.post(f"{API}/credentials/{key}/test", headers={"Sec-Fetch-Site": site_})
+    assert answer.status_code == status
+    assert here.store.statements.count() == (1 if status == 201 else 0)

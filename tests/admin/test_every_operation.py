@@ -47,7 +47,6 @@ CHANGES: dict[str, list[Request]] = {
     "DELETE /targets/{name}/secret": [TARGET, ("POST", "/targets/hook/secret", {}), ("DELETE", "/targets/hook/secret", {})],
     "POST /deliveries/replay": [TARGET, ("POST", "/deliveries/replay", {"json": {"target": "hook"}})],
     "POST /deliveries/cancel": [TARGET, ("POST", "/deliveries/cancel", {"json": {"target": "hook"}})],
-    "POST /deliveries/cancel": [TARGET, ("POST", "/deliveries/cancel", {"json": {"target": "hook"}})],
     "POST /deliveries/release": [TARGET, ("POST", "/deliveries/release", {"json": {"target": "hook"}})],
     "PUT /courses": [("PUT", "/courses", {"json": COURSE})],
     "POST /courses/versions": [COURSES],

@@ -58,8 +58,12 @@ def test_what_says_why_it_was_refused_stays() -> None:
     assert masked("A basic training of tokens, by bearer of news") == "A basic training of tokens, by bearer of news"
 
 
-names = st.sampled_from(["name", "secret", "mbox", "x", 'a"b', "token", "é"])
-values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+pieces = st.lists(st.sampled_from([
+    "secret", "token", "authorization", "password: 1", "secret=5", "Basic Abc123=", "ada@b", "://u:p@h", "whsec_a", "0", "true",
+    "{", "[1", '{"a":1',
+    "\\", '"', "'", ":", ",", "}", " ", "=", "\n", "\u00a0", "é"]), max_size=5).map("".join)
+names = st.sampled_from(["name", "secret", "mbox", "x", 'a"b', "token", "é"]) | pieces
+values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | pieces,
                       lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4))
 
 
