@@ -29,7 +29,7 @@ def rows_of(body: bytes, key: bytes, first_seq: int) -> Rows:
     statements: list[tuple[object, ...]] = []
     postings: list[tuple[int, int, int]] = []
     for seq, item in enumerate(parse(body, Limits(), "1.0.3"), first_seq):
-        new = prepared(item.raw, item.value, item.value["id"], who, terms)
+        new = prepared(item, item.value["id"], who, terms)
         statements.append((seq, rows.key(new.id), text(new.parts, printed(seq)), new.reading, rows.packed(new.terms),
                            new.credential_id, new.provider, None, None, False, False, False))
         postings += [(term, seq, 0) for term in new.terms]

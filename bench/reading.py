@@ -47,7 +47,7 @@ def _fill(data: Path, have: int, wanted: int) -> None:
     started = time.perf_counter()
     for n in range(have, wanted, CHUNK):
         received = parse(Life(SEED + 7, first=n).batch(min(CHUNK, wanted - n)), limits, "1.0.3")
-        store.statements.add([prepared(i.raw, i.value, i.value["id"], who, terms) for i in received], same)
+        store.statements.add([prepared(i, i.value["id"], who, terms) for i in received], same)
         while n % (20 * CHUNK) == 0 and store.statements.merge_postings(20_000):
             pass
         if n % (200 * CHUNK) == 0:

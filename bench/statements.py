@@ -74,13 +74,15 @@ class Life:
                 "account": {"homePage": "https://lms.example.com", "name": f"{person:05d}"}}
 
     def _definition(self, target: str, course: int, whole: bool, question: bool) -> dict[str, Any]:
-        name = self._random.choice(TEXT)
+        # content says the same of an activity each time
+        written = random.Random(target)
+        name = written.choice(TEXT)
         made: dict[str, Any] = {"name": {"en-US": name, "de-DE": f"{name} (de)"},
                                 "description": {"en-US": f"{name}. Part of course {course}."},
                                 "type": f"{ADL}activities/{'course' if whole else 'cmi.interaction' if question else 'lesson'}"}
         if question:
             made |= {"interactionType": "choice", "correctResponsesPattern": ["b"],
-                     "choices": [{"id": c, "description": {"en-US": f"{self._random.choice(TEXT)} ({c})"}} for c in "abc"]}
+                     "choices": [{"id": c, "description": {"en-US": f"{written.choice(TEXT)} ({c})"}} for c in "abc"]}
         else:
             made["moreInfo"] = f"{target}/about"
         return made

@@ -30,7 +30,7 @@ def pure(table: Table, runs: int) -> None:
         broken, _bad = batch_findings(received, "1.0.3")
         c = time.perf_counter()
         for item in received:
-            prepared(item.raw, item.value, item.value["id"], who, terms)
+            prepared(item, item.value["id"], who, terms)
         d = time.perf_counter()
         if broken:
             raise RuntimeError(f"the load is not valid: {broken[0]}")

@@ -65,13 +65,15 @@ class OutcomeLine:
     completion: bool | str | None = None
     success: bool | str | None = None
 
-    def holds(self, row: Row, completion: bool | None, success: bool | None) -> bool:
-        """Whether the line applies to a statement read by `row` with these results (None: absent)."""
+    def holds(
+        self, canonical: str, kind: str, provider: str, activity_type: str, completion: bool | None, success: bool | None
+    ) -> bool:
+        """Whether the line applies to a statement read by a row of these parts with these results (None: absent)."""
         return (
-            self.verb == row.canonical
-            and self.kind in (None, row.completion_event)
-            and self.provider in (None, row.provider)
-            and self.activity_type in (None, row.activity_type)
+            self.verb == canonical
+            and self.kind in (None, kind)
+            and self.provider in (None, provider)
+            and self.activity_type in (None, activity_type)
             and (self.completion is None or self.completion == ("absent" if completion is None else completion))
             and (self.success is None or self.success == ("absent" if success is None else success))
         )
@@ -118,7 +120,7 @@ class VerbTable:
 
     def outcome(self, row: Row, completion: bool | None, success: bool | None) -> OutcomeLine | None:
         """The line of the outcome table that decides (rule 8); None where the verb class has no status."""
-        return next((line for line in self.outcomes if line.holds(row, completion, success)), None)
+        return _outcome(self, row.canonical, row.completion_event, row.provider, row.activity_type, completion, success)
 
     def carries_score(self, row: Row) -> bool:
         """Whether a score in the statement is a result of the learner (rules 10 and 12)."""
@@ -145,6 +147,13 @@ def _find(table: VerbTable, verb_iri: str, providers: tuple[str, ...], activity_
             if row is not None:
                 return Hit(row, verb_folded or type_folded)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _outcome(
+    table: VerbTable, canonical: str, kind: str, provider: str, activity_type: str, completion: bool | None, success: bool | None
+) -> OutcomeLine | None:
+    return next((line for line in table.outcomes if line.holds(canonical, kind, provider, activity_type, completion, success)), None)
 
 
 def _segment(iri: str) -> str:

@@ -88,7 +88,7 @@ def store(
     ids = [_identity(item.value) for item in received]
     terms = terms_of(services.store.statements.term_key)
     verb_map = maps.current(services.store)
-    batch = [prepared(item.raw, item.value, name, provider, terms, verb_map, version)
+    batch = [prepared(item, name, provider, terms, verb_map, version)
              for item, name in zip(received, ids, strict=True)]
     added = services.store.statements.add(batch, same)
     services.wake()
@@ -119,4 +119,4 @@ def _put(body: bytes, received: list[Received], statement_id: str) -> Received:
     if isinstance(given, str) and given.lower() != statement_id.lower():
         why = f"the statement's id differs from the parameter statementId ({statement_id})"
         raise Invalid([Finding("/id", why, "put.id", "Communication 2.1.1", given[:100], 0)])
-    return Received(one.raw, {**one.value, "id": given})
+    return Received(one.raw, {**one.value, "id": given}, one.members)

@@ -9,6 +9,8 @@ from typing import Any
 import verbs.read
 from lrs.ingest.maps import VerbMap, product_map
 from lrs.statements import envelope
+from lrs.statements.members import members
+from lrs.statements.parse import Received
 from lrs.statements.record import Prepared
 from lrs.statements.terms import Terms
 
@@ -34,18 +36,19 @@ def new_id() -> str:
 
 
 def prepared(
-    raw: bytes, value: Mapping[str, Any], statement_id: str, provider: Provider, terms: Terms, verb_map: VerbMap | None = None,
-    version: str = "1.0.3",
+    received: Received, statement_id: str, provider: Provider, terms: Terms, verb_map: VerbMap | None = None, version: str = "1.0.3",
 ) -> Prepared:
-    """The statement, ready to be stored, read with this map (the product's where none is given). `raw` must be valid and
-    `value` the same, parsed; `statement_id` lower case; `version` the request's."""
+    """The statement, ready to be stored, read with this map (the product's where none is given). It must be valid;
+    `statement_id` is in lower case, `version` the request's."""
+    raw, value, texts = received.raw, received.value, received.members
+    texts = members(raw) if texts is None else texts
     read_with = verb_map or product_map()
     target = _target(value)
     return Prepared(
         id=statement_id,
-        parts=envelope.parts(raw, value, statement_id, provider.authority, version),
+        parts=envelope.parts(texts, value, statement_id, provider.authority, version),
         raw=raw,
-        terms=terms.of_statement(value, authority=provider.authority, credential_id=provider.credential_id),
+        terms=terms.of_statement(value, texts, authority=provider.authority, credential_id=provider.credential_id),
         reading=verbs.read.to_json(read_with.read(value, provider.provider)),
         credential_id=provider.credential_id,
         provider=provider.provider,

@@ -16,12 +16,12 @@ DEFAULT_VERSION = {"1.0": "1.0.0", "2.0": "2.0.0"}
 
 
 def parts(
-    raw: bytes, value: Mapping[str, Any], statement_id: str, authority: Mapping[str, Any], version: str = "1.0.3"
+    texts: Mapping[str, bytes], value: Mapping[str, Any], statement_id: str, authority: Mapping[str, Any], version: str = "1.0.3"
 ) -> tuple[bytes, ...]:
     """The pieces between which the store writes the printed `stored` time: two, or three without a timestamp.
 
-    `raw` is the validated text of the statement and `value` the same, parsed. `statement_id` is in lower case, `version` is
-    the request's.
+    `texts` are the members of the validated statement, each as it was sent, and `value` the same, parsed.
+    `statement_id` is in lower case, `version` is the request's.
     A timestamp with an offset becomes UTC and keeps its digits. A single Activity in `contextActivities` becomes an
     array of one (xAPI 1.0.3 Data 2.4.6.2), also in a SubStatement.
     """
@@ -29,7 +29,7 @@ def parts(
     head = b'{"id":' + encode(statement_id) + b',"stored":"'
     said = value.get("version", DEFAULT_VERSION[version[:3]])
     rest = [b',"authority":', encode(authority), b',"version":', encode(said)]
-    for key, body in members(raw).items():
+    for key, body in texts.items():
         if key not in OURS:
             rest += (_named(key), _with_arrays(key, body, value[key]))
     tail = b"".join(rest) + b"}"

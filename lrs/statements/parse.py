@@ -1,7 +1,7 @@
 """Reads the body of a statements request strictly, and keeps the exact bytes of every statement."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from lrs.errors import Finding, Invalid, TooLarge
 from lrs.statements import syntax
 from lrs.statements.checks.report import Report, Where
 from lrs.statements.limits import Limits
+from lrs.statements.members import members
 from lrs.statements.validate import REPORTED, batch_findings, findings
 
 __all__ = ["Limits", "Received", "parse"]
@@ -35,10 +36,12 @@ class _Limits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A statement as it arrived: its exact bytes without white space around them, and the same parsed."""
+    """A statement as it arrived: its exact bytes without white space around them, the same parsed, and the exact bytes of
+    each of its members (None where nobody has taken it apart)."""
 
     raw: bytes
     value: dict[str, Any]
+    members: Mapping[str, bytes] | None = None
 
 
 def parse(body: bytes, limits: _Limits, version: str = "1.0.3") -> list[Received]:
@@ -71,7 +74,8 @@ def parse(body: bytes, limits: _Limits, version: str = "1.0.3") -> list[Received
     received = [Received(raw, item) for raw, item in zip(raws, values, strict=True)]
     if any(faults):
         raise Invalid(_with_the_rest(received, faults, version))
-    return received
+    # only now: what takes a statement apart trusts that a strict parser has accepted it
+    return [Received(item.raw, item.value, members(item.raw)) for item in received]
 
 
 def _with_the_rest(received: list[Received], faults: list[list[Finding]], version: str) -> list[Finding]:

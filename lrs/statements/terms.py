@@ -1,12 +1,15 @@
 """Turns a statement into index terms, and a set of filters into the terms that a matching statement must have."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from lrs.statements.actors import ACTORS, identifiers
+from lrs.statements.members import members
+from lrs.statements.seen import Seen
 
 Facts = dict[str, str]
 
@@ -26,6 +29,15 @@ _OTHER_PAIRS = tuple((f"{first}+{second}", first, second) for first, second in P
 CONTEXT_ACTIVITIES = ("parent", "grouping", "category", "other")
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a statement's actor or object contributes: who a filter finds there, which activity it is, and its own terms."""
+
+    agents: tuple[str, ...] = ()
+    activity: str | None = None
+    terms: tuple[int, ...] = ()
+
+
 class Terms:
     """Signed 64-bit hashes under the store's key: what an index row holds instead of a person's address."""
 
@@ -33,6 +45,8 @@ class Terms:
         """`key`: 1 to 64 bytes, `Statements.term_key` of the store. Terms of two keys never meet."""
         self._key = key
         self.term = lru_cache(maxsize=65_536)(self._hash)
+        self._parts: dict[str, Seen[_Part]] = {"actor": Seen(), "object": Seen()}
+        self._contexts: Seen[tuple[int, ...]] = Seen()
 
     def _hash(self, kind: str, value: str, other: str | None = None) -> int:
         # The length of the first value keeps ("ab", "c") and ("a", "bc") apart.
@@ -41,28 +55,68 @@ class Terms:
         return int.from_bytes(digest, "big", signed=True)
 
     def of_statement(
-        self, statement: Mapping[str, Any], *, authority: Mapping[str, Any], credential_id: str
+        self, statement: Mapping[str, Any], texts: Mapping[str, bytes] | None = None, *, authority: Mapping[str, Any], credential_id: str
     ) -> tuple[int, ...]:
-        """Every term of a valid statement, each once. `authority` is the one that we put into its envelope."""
-        # plain loops, and every hash from the memo: this runs for each statement that comes in
+        """Every term of a valid statement, each once. `texts` are its members as they were sent: what was hashed for the
+        same text before is not hashed again. `authority` is the one that we put into its envelope."""
         term = self.term
-        single = dict(_single(statement))
-        found = [term("credential", credential_id)]
+        actor = self._known("actor", statement, texts)
+        target = self._known("object", statement, texts)
+        agents = dict.fromkeys(actor.agents + target.agents)
+        single = {"verb": statement["verb"]["id"], **({"activity": target.activity} if target.activity is not None else {})}
+        context = statement.get("context")
+        if context and "registration" in context:
+            single["registration"] = context["registration"].lower()
+        found = [term("credential", credential_id), *actor.terms, *target.terms]
         for kind, value in single.items():
             found.append(term(kind, value))
-        for agent in dict.fromkeys(_agents(statement)):
-            found.append(term("agent", agent))
+        for agent in agents:
             for pair, kind in _AGENT_PAIRS:
                 if kind in single:
                     found.append(term(pair, agent, single[kind]))
         for pair, first, second in _OTHER_PAIRS:
             if first in single and second in single:
                 found.append(term(pair, single[first], single[second]))
-        for name in _related_agents(statement, authority):
+        if context:
+            found += self._of_context(context, texts)
+        for name in identifiers(authority):
             found.append(term("related_agent", name))
-        for name in _related_activities(statement):
-            found.append(term("related_activity", name))
         return tuple(dict.fromkeys(found))
+
+    def _known(self, key: str, statement: Mapping[str, Any], texts: Mapping[str, bytes] | None) -> _Part:
+        """What the actor or the object contributes by itself."""
+        text = texts.get(key) if texts else None
+        part = self._parts[key].get(text) if text is not None else None
+        if part is None:
+            part = self._part(statement[key], key == "object")
+            if text is not None:
+                self._parts[key].put(text, part)
+        return part
+
+    def _part(self, value: Mapping[str, Any], is_object: bool) -> _Part:
+        term, kind = self.term, value.get("objectType", "Activity" if is_object else "Agent")
+        if kind in ACTORS:
+            agents = identifiers(value)
+            return _Part(tuple(agents), None, tuple(term(of, name) for of in ("agent", "related_agent") for name in agents))
+        if kind == "Activity":
+            return _Part((), value["id"], (term("related_activity", value["id"]),))
+        if kind == "SubStatement":
+            return _Part((), None, tuple([term("related_agent", name) for name in _related_agents(value)]
+                                         + [term("related_activity", name) for name in _related_activities(value)]))
+        return _Part()
+
+    def _of_context(self, context: Mapping[str, Any], texts: Mapping[str, bytes] | None) -> Iterable[int]:
+        found = [self.term("related_agent", name) for name in _agents_around(context)]
+        activities = context.get("contextActivities")
+        if not activities:
+            return found
+        text = members(texts["context"])["contextActivities"] if texts else None
+        known = self._contexts.get(text) if text is not None else None
+        if known is None:
+            known = tuple(self.term("related_activity", name) for name in _in_context(activities))
+            if text is not None:
+                self._contexts.put(text, known)
+        return [*found, *known]
 
     def of_filters(self, facts: Mapping[str, str]) -> tuple[int, ...]:
         """The fewest terms that together say the same as these facts (kind → value): pairs replace single ones.
@@ -81,56 +135,38 @@ class Terms:
         return tuple(chosen)
 
 
-def _single(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "verb", statement["verb"]["id"]
-    target = statement["object"]
-    if target.get("objectType", "Activity") == "Activity":
-        yield "activity", target["id"]
-    registration = statement.get("context", {}).get("registration")
-    if registration is not None:
-        yield "registration", registration.lower()
+def _related_agents(part: Mapping[str, Any]) -> Iterable[str]:
+    """xAPI 1.0.3 Communication 2.1.3, `related_agents`, of a SubStatement: its actor, object, instructor, team, in 2.0 also
+    contextAgents and contextGroups."""
+    target = part["object"]
+    in_object = identifiers(target) if target.get("objectType") in ACTORS else []
+    return dict.fromkeys(identifiers(part["actor"]) + in_object + _agents_around(part.get("context", {})))
 
 
-def _agents(statement: Mapping[str, Any]) -> list[str]:
-    target = statement["object"]
-    found = identifiers(statement["actor"])
-    return found + identifiers(target) if target.get("objectType") in ACTORS else found
+def _related_activities(part: Mapping[str, Any]) -> Iterable[str]:
+    """xAPI 1.0.3 Communication 2.1.3, `related_activities`, of a SubStatement: its object and its context activities."""
+    target = part["object"]
+    own = [target["id"]] if target.get("objectType", "Activity") == "Activity" else []
+    return dict.fromkeys(own + _in_context(part.get("context", {}).get("contextActivities", {})))
 
 
-def _related_agents(statement: Mapping[str, Any], authority: Mapping[str, Any]) -> Iterable[str]:
-    """xAPI 1.0.3 Communication 2.1.3, `related_agents`: actor, object, authority, instructor, team, in 2.0 also
-    contextAgents and contextGroups, and those of a SubStatement."""
+def _agents_around(context: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
-    for part in _parts(statement):
-        found += _agents(part)
-        context = part.get("context", {})
-        for role in ("instructor", "team"):
-            if role in context:
-                found += identifiers(context[role])
-        for role, key in AROUND:
-            for entry in context.get(role, ()):
-                found += identifiers(entry[key])
-    return dict.fromkeys(found + identifiers(authority))
+    for role in ("instructor", "team"):
+        if role in context:
+            found += identifiers(context[role])
+    for role, key in AROUND:
+        for entry in context.get(role, ()):
+            found += identifiers(entry[key])
+    return found
 
 
-def _related_activities(statement: Mapping[str, Any]) -> Iterable[str]:
-    """xAPI 1.0.3 Communication 2.1.3, `related_activities`: object, context activities, and those of a SubStatement."""
+def _in_context(activities: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
-    for part in _parts(statement):
-        target, context = part["object"], part.get("context", {})
-        if target.get("objectType", "Activity") == "Activity":
-            found.append(target["id"])
-        activities = context.get("contextActivities", {})
-        for role in CONTEXT_ACTIVITIES if activities else ():
-            listed = activities.get(role, ())
-            found += [activity["id"] for activity in ((listed,) if isinstance(listed, dict) else listed)]
-    return dict.fromkeys(found)
-
-
-def _parts(statement: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """The statement, and its SubStatement if it has one (which has none itself)."""
-    target = statement["object"]
-    return (statement, target) if target.get("objectType") == "SubStatement" else (statement,)
+    for role in CONTEXT_ACTIVITIES:
+        listed = activities.get(role, ())
+        found += [activity["id"] for activity in ((listed,) if isinstance(listed, dict) else listed)]
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -1,7 +1,7 @@
 """Holds a statement to every rule of its version of xAPI and returns what it breaks."""
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from lrs.statements.checks.attachments import attachments
 from lrs.statements.checks.context import activity_only, context, context_2, reference
 from lrs.statements.checks.report import Check, Report, Where
 from lrs.statements.checks.results import result
+from lrs.statements.seen import Seen
 
 REPORTED = 100  # bad statements of one batch that are listed; the rest is a number
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
@@ -25,19 +26,24 @@ class Parsed(Protocol):
     def raw(self) -> bytes: ...
     @property
     def value(self) -> dict[str, Any]: ...
+    @property
+    def members(self) -> Mapping[str, bytes] | None: ...
 
 
-def findings(value: Any, version: str = "1.0.3", raw: bytes | None = None, data: Container[str] = ()) -> list[Finding]:
+def findings(
+    value: Any, version: str = "1.0.3", raw: bytes | None = None, data: Container[str] = (), members: Mapping[str, bytes] | None = None
+) -> list[Finding]:
     """Every rule that the statement breaks, in the order of its text (the first 1 000); none: it is valid.
 
     `value` is the parsed JSON, of whatever type. `raw` is its text: with it scores are compared digit by digit,
-    without it as floats. `data` holds the hashes of the attachments that came with it. `version` is the request's;
+    without it as floats. `data` holds the hashes of the attachments that came with it. `members` are the texts of
+    its members: what was found to break no rule is known again by them. `version` is the request's;
     raises ValueError for one whose rules we do not have.
     """
     check = _VERSIONS.get(version.rpartition(".")[0] if version.count(".") > 1 else version)
     if check is None:
         raise ValueError(f"no rules for version {version}")
-    report = Report(raw, data)
+    report = Report(raw, data, members)
     check(value, None, report)
     return report.findings
 
@@ -51,7 +57,7 @@ def batch_findings(received: Sequence[Parsed], version: str = "1.0.3", data: Con
     bad = 0
     first: dict[str, int] = {}
     for index, item in enumerate(received):
-        broken = findings(item.value, version, item.raw, data)
+        broken = findings(item.value, version, item.raw, data, item.members)
         name = item.value.get("id") if isinstance(item.value, dict) else None
         if isinstance(name, str) and first.setdefault(name.lower(), index) != index:
             report = Report()
@@ -88,6 +94,24 @@ def _forbidden(key: str) -> Check:
         report.add("substatement.forbidden", where, value, key=key)
 
     return check
+
+
+def _remembered(key: str, check: Check) -> Check:
+    """The check of a member that is known again by its bytes. Not of what depends on more than them: a SubStatement's
+    scores are compared in the statement's text, its attachments with the data that came."""
+    seen: Seen[bool] = Seen()
+
+    def known(value: Any, where: Where, report: Report) -> None:
+        text = report.members.get(key) if report.members is not None else None
+        if text is None or (type(value) is dict and value.get("objectType") == "SubStatement"):
+            check(value, where, report)
+        elif seen.get(text) is None:
+            before = len(report.findings)
+            check(value, where, report)
+            if len(report.findings) == before:
+                seen.put(text, True)
+
+    return known
 
 
 _VERB: shapes.Table = {"id": shapes.iri, "display": shapes.language_map}
@@ -132,7 +156,9 @@ def _rules(line: str, around: Check) -> Check:
     }
     whole: shapes.Table = {
         **common,
-        "object": target,
+        "actor": _remembered("actor", actor),
+        "verb": _remembered("verb", _verb),
+        "object": _remembered("object", target),
         "id": shapes.uuid,
         "stored": shapes.timestamp,
         "authority": authority,

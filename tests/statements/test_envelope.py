@@ -27,7 +27,7 @@ BODY = '"actor":{"mbox":"mailto:a@b.c"},"verb":{"id":"http://x/v"},"object":{"id
 
 def stored(raw: str) -> str:
     (one,) = parse(raw.encode(), Limits())
-    return text(parts(one.raw, one.value, ID, AUTHORITY), STORED).decode()
+    return text(parts(members(one.raw), one.value, ID, AUTHORITY), STORED).decode()
 
 
 def test_the_envelope_comes_first_and_the_body_in_order_of_arrival() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lrs.statements import envelope
+from lrs.statements.members import members
 from lrs.statements.rules import RULES
 from lrs.statements.terms import Terms
 from lrs.statements.validate import findings
@@ -83,7 +84,7 @@ def test_a_statement_names_a_version_of_its_request_s_line_or_an_older_one(line:
 @pytest.mark.parametrize(("request_version", "given"), [("1.0.3", "1.0.0"), ("2.0.0", "2.0.0")])
 def test_a_statement_without_a_version_gets_that_of_its_request(request_version: str, given: str) -> None:
     value = said()
-    pieces = envelope.parts(json.dumps(value).encode(), value, "i", {}, request_version)
+    pieces = envelope.parts(members(json.dumps(value).encode()), value, "i", {}, request_version)
     assert json.loads(envelope.text(pieces, "t"))["version"] == given
 
 

@@ -7,7 +7,11 @@ from lrs.statements.checks import shapes
 from lrs.statements.checks.activities import activity
 from lrs.statements.checks.actors import actor, agent, group, team
 from lrs.statements.checks.report import Check, Report, Where
+from lrs.statements.members import members
+from lrs.statements.seen import Seen
 
+_OF_STATEMENT: Where = ((None, "context"), "contextActivities")
+_SEEN: Seen[bool] = Seen()
 KINDS = ("parent", "grouping", "category", "other")
 
 
@@ -51,6 +55,18 @@ def _activities(value: Any, where: Where, report: Report) -> None:
 
 
 def _context_activities(value: Any, where: Where, report: Report) -> None:
+    text = None
+    if where == _OF_STATEMENT and report.members is not None:
+        text = members(report.members["context"])["contextActivities"]
+        if _SEEN.get(text):
+            return
+    before = len(report.findings)
+    _checked_activities(value, where, report)
+    if text is not None and len(report.findings) == before:
+        _SEEN.put(text, True)
+
+
+def _checked_activities(value: Any, where: Where, report: Report) -> None:
     if type(value) is not dict:
         shapes.wrong_type(value, where, report, "an object")
         return

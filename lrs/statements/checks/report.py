@@ -1,7 +1,7 @@
 """Gathers what is wrong with one statement, each finding with its place."""
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeAlias
 
 from lrs.errors import Finding
@@ -20,14 +20,16 @@ _WORDS = {None: "null", True: "true", False: "false"}
 class Report:
     """The findings of one statement, in the order of its text, the first 1 000 of them.
 
-    `raw` is that text, where the caller has it; `data` the hashes (lower case) of the attachments that came with it."""
+    `raw` is that text, where the caller has it; `data` the hashes (lower case) of the attachments that came with it;
+    `members` the text of each member of the statement, where the caller has them."""
 
-    __slots__ = ("data", "findings", "raw")
+    __slots__ = ("data", "findings", "members", "raw")
 
-    def __init__(self, raw: bytes | None = None, data: Container[str] = ()) -> None:
+    def __init__(self, raw: bytes | None = None, data: Container[str] = (), members: Mapping[str, bytes] | None = None) -> None:
         self.findings: list[Finding] = []
         self.raw = raw
         self.data = data
+        self.members = members
 
     def add(self, rule: str, where: Where, value: Any, **names: Any) -> None:
         """Note a broken rule at a place; `names` fill the braces of its sentence."""
