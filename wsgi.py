@@ -21,7 +21,7 @@ def build() -> Callable[..., Iterable[bytes]]:
 
     settings = load(os.environ, file_of(os.environ))
     app = create_app(Services(settings, open_store(settings.data), wake_of(settings)))
-    return Forwarded(app.wsgi_app, settings.trusted_proxies)
+    return Forwarded(app.wsgi_app, settings.trusted_proxies, settings.public_url)
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

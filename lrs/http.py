@@ -50,6 +50,7 @@ from lrs.store.protocols.rejections import Rejection
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
 HELP = "docs/providers.md"
+_POSITION = re.compile(rb"&cursor=\d{1,19}\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("lrs.http")
 
@@ -114,7 +115,8 @@ def install(app: Flask, services: Services) -> None:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         url_max = services.settings.limits.url_max
-        length = len(request.path.encode()) + 1 + len(request.query_string)
+        # a link that we gave, the same URL with a position after it, must never be too long
+        length = len(request.path.encode()) + 1 + len(_POSITION.sub(b"", request.query_string))
         if length > url_max:
             raise Refused(414, f"the URL has {length} bytes, the limit url_max is {url_max}")
 

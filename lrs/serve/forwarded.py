@@ -4,6 +4,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from lrs.serve.gateway import Wsgi
 
@@ -12,12 +13,14 @@ _SAID = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOS
 
 
 class Forwarded:
-    """WSGI middleware. From a peer in `trusted` (networks) the client's address, scheme and host are taken from
-    `X-Forwarded-For` (the last address that is no trusted proxy), `-Proto` and `-Host`; from others all such headers
-    are dropped."""
+    """WSGI middleware. From a peer in `trusted` (networks) the client's address, scheme, host and base path are taken from
+    `X-Forwarded-For` (the last address that is no trusted proxy), `-Proto`, `-Host` and `-Prefix`; from others all such
+    headers are dropped. Where no `-Prefix` comes, the base path is that of `public_url`. A proxy may cut the base path off
+    or leave it in: both reach the same resource (PEP 3333, SCRIPT_NAME)."""
 
-    def __init__(self, app: Wsgi, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, app: Wsgi, trusted: Sequence[str] = (), public_url: str = "") -> None:
         self._app = app
+        self._base = _base(urlsplit(public_url).path)
         self._trusted = [ipaddress.ip_network(network) for network in trusted]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -34,6 +37,12 @@ class Forwarded:
             host = said.get("HTTP_X_FORWARDED_HOST", "").split(",")[-1].strip()
             if host:
                 environ["HTTP_HOST"] = host
+        else:
+            said = {}
+        if base := _base(said.get("HTTP_X_FORWARDED_PREFIX", "").split(",")[0]) or self._base:
+            environ["SCRIPT_NAME"] = base
+            path = environ.get("PATH_INFO", "")
+            environ["PATH_INFO"] = path.removeprefix(base) if path.startswith(base + "/") else path
         return self._app(environ, start_response)
 
     def _trusts(self, address: str) -> bool:
@@ -42,3 +51,9 @@ class Forwarded:
         except ValueError:
             return False
         return any(peer in network for network in self._trusted)
+
+
+def _base(path: str) -> str:
+    """A base path as SCRIPT_NAME has it: decoded, with a slash before it and none after; '' where it is none."""
+    path = unquote(path.strip(), "latin-1").strip("/")
+    return f"/{path}" if path and "//" not in path else ""

@@ -84,7 +84,8 @@ def main(parent: int, listening_fd: int, ready_fd: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
     store = open_store(settings.data)
-    app = Forwarded(create_app(Services(settings, store, wake_of(settings))).wsgi_app, settings.trusted_proxies)
+    app = Forwarded(create_app(Services(settings, store, wake_of(settings))).wsgi_app, settings.trusted_proxies,
+                    settings.public_url)
 
     def ready() -> None:
         with contextlib.suppress(OSError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 from flask import Response, request
@@ -24,6 +24,8 @@ from lrs.store.protocols.attachments import Staged
 from lrs.xapi.params import answered, only, pairs, version
 from lrs.xapi.responses import STATEMENTS, statements
 
+SPELLED = "%!$&'()*+,;=:@/?-._~"
+"""What may stand in a query as it is (RFC 3986 3.4)."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
@@ -97,8 +99,10 @@ def _shown(record: Record) -> bytes:
 
 def _more(position: int) -> str:
     """Where the next page stands: a path on this host with the same parameters (xAPI 1.0.3 Data 2.5)."""
-    kept = [(name, value) for name, value in pairs() if name != CURSOR]
-    return f"{quote(request.script_root)}{STATEMENTS}?{urlencode([*kept, (CURSOR, str(position))])}"
+    # the client's own spelling: written anew it could grow beyond the longest URL that is taken
+    asked = [one for one in request.query_string.decode("latin-1").split("&") if one and not one.startswith(f"{CURSOR}=")]
+    query = "&".join([quote(one, safe=SPELLED, encoding="latin-1") for one in asked] + [f"{CURSOR}={position}"])
+    return f"{quote(request.script_root)}{STATEMENTS}?{query}"
 
 
 def _languages() -> tuple[str, ...]:
