@@ -25,5 +25,5 @@ def command(settings: Settings, offline: bool, as_json: bool) -> None:
                 click.echo(f"ok       {name}")
             for one in found:
                 click.echo(f"{one.level:<8} {name}: {one.where}: {one.what}\n         mend: {one.mend}")
-        click.echo(f"{told.errors} errors, {told.warnings} warnings")
+        click.echo(", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((told.errors, "error"), (told.warnings, "warning"))))
     sys.exit(1 if told.errors else 0)

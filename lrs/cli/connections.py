@@ -27,7 +27,7 @@ def command() -> None:
 @JSON
 @click.pass_obj
 def add(settings: Settings, name: str, source: str, pairs: tuple[str, ...], provider: str, credential: str, as_json: bool) -> None:
-    """Add a connection; says the address for the source and what is left to do there. `lrs connections sources` lists the settings."""
+    """Add a connection and say what is left to do at the source. `lrs connections sources` lists the settings."""
     with opened(settings) as store:
         given = {name: value for name, value in settings_of(pairs).items() if value is not None}
         made = connections.add(Services(settings, store), who=who(), name=name, source=source, settings=given, provider=provider,
@@ -91,7 +91,7 @@ def set_(settings: Settings, name: str, pairs: tuple[str, ...], as_json: bool) -
 @click.argument("name")
 @click.pass_obj
 def pause(settings: Settings, name: str) -> None:
-    """Take nothing more over this connection; the source is answered 403."""
+    """Take nothing more over this connection. The source is answered 403."""
     _said(_state(settings, name, "paused"))
 
 
@@ -109,7 +109,7 @@ def resume(settings: Settings, name: str) -> None:
 @click.option("--done", is_flag=True, help="Take only the newest secret from now on.")
 @click.pass_obj
 def rotate(settings: Settings, name: str, secret: str, done: bool) -> None:
-    """Change the source's secret without a gap: first --secret NEW, then, once the source signs with it, --done."""
+    """Change the source's secret without a gap. First --secret NEW; then, once the source signs with it, --done."""
     if bool(secret) == done:
         raise click.UsageError("give --secret NEW, or --done")
     with opened(settings) as store:

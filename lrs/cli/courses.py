@@ -24,7 +24,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def import_(settings: Settings, file: BinaryIO, note: str, as_json: bool) -> None:
-    """Read courses from a CSV FILE (- for standard input) and put them in force at once: propose, diff and apply in one
+    """Read courses from a CSV FILE (- for stdin), in force at once. This is propose, diff and apply in one
     step. Every refused row is reported, and what was released.
 
     Columns: id (required), title, aliases, provider, single_au, all_of, repeat_after_days, attempts, hris_type,
@@ -66,7 +66,7 @@ def import_(settings: Settings, file: BinaryIO, note: str, as_json: bool) -> Non
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
 def propose(settings: Settings, file: BinaryIO | None, remove: tuple[str, ...], note: str, as_json: bool) -> None:
-    """Propose a version of the catalogue from FILE (- for standard input); every fault is named, nothing is changed yet.
+    """Propose a version of the catalogue from FILE (- for stdin). Every fault is named, nothing is changed yet.
 
     CSV as for import, or JSON: {"put": [{"id": …, "sessions": […]}], "removed": [id]}.
     """

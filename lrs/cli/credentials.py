@@ -90,7 +90,7 @@ def revoke(settings: Settings, key: str) -> None:
 @JSON
 @click.pass_obj
 def test(settings: Settings, key: str, secret: str, url: str, as_json: bool) -> None:
-    """Send a test statement, which completes nothing, and say what becomes of it.
+    """Send a test statement and say what becomes of it. It completes nothing.
 
     With --secret it travels over HTTP like the provider's own: address, proxy, key, secret and scope are tested. Without,
     it is stored here as that credential: scope and reading are tested. Exit code 1 if it was not stored.

@@ -108,7 +108,7 @@ def show(settings: Settings, delivery_id: str, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def replay(settings: Settings, ids: tuple[str, ...], dry: bool, as_json: bool, **named: Any) -> None:
-    """Send finished deliveries again, under the same webhook-id: by id, or by what they have in common."""
+    """Send finished deliveries again, under the same webhook-id. By id, or by what they have in common."""
     wanted = _wanted(ids, **named)
     if wanted == Wanted():
         raise click.UsageError("name deliveries, or say which: --target, --state, --event, --person, --course, --since, --until")
@@ -138,7 +138,7 @@ def release(settings: Settings, ids: tuple[str, ...], as_json: bool, **named: An
 @JSON
 @click.pass_obj
 def cancel(settings: Settings, ids: tuple[str, ...], why: str, dry: bool, as_json: bool, **named: Any) -> None:
-    """Never send what was not sent yet; `replay --state cancelled` takes it back."""
+    """Never send what was not sent yet. `replay --state cancelled` takes it back."""
     wanted = _wanted(ids, **named)
     if wanted == Wanted():
         raise click.UsageError("name deliveries, or say which: --target, --state, --event, --person, --course, --since, --until")

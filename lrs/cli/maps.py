@@ -64,7 +64,7 @@ def progress(label: str) -> Iterator[maps.Progress]:
 def add_versions(group: click.Group, kind: str) -> None:
     """Give the noun its commands diff, apply, rollback and versions."""
 
-    @group.command("diff", help="Say what version NUMBER would change on history: readings, completions, what no longer counts. "
+    @group.command("diff", help="Say what version NUMBER would change on history. Readings, completions, what no longer counts. "
                                 "Nothing is written.")
     @click.argument("number", type=click.IntRange(1))
     @_JSON
@@ -83,7 +83,7 @@ def add_versions(group: click.Group, kind: str) -> None:
         with store_of(settings) as store:
             _say(maps.apply(store, kind, number, who=who()), as_json)
 
-    @group.command("rollback", help="Put back in force what stood before the active version, under a new number. Twice: as it was.")
+    @group.command("rollback", help="Put back what stood before the active version. It gets a new number; twice: as it was.")
     @click.option("--note", default="", help="Why, for the list of versions.")
     @_JSON
     @click.pass_obj
@@ -91,7 +91,7 @@ def add_versions(group: click.Group, kind: str) -> None:
         with store_of(settings) as store:
             _say(maps.rollback(store, kind, who=who(), note=note), as_json)
 
-    @group.command("versions", help="List the versions, the newest first, and whether history was read again with each.")
+    @group.command("versions", help="List the versions, the newest first. And whether history was read again with each.")
     @click.option("--json", "as_json", is_flag=True, help="Print as JSON lines.")
     @click.pass_obj
     def versions(settings: Settings, as_json: bool) -> None:

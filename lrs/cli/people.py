@@ -26,7 +26,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def import_(settings: Settings, file: TextIO, dry_run: bool, as_json: bool) -> None:
-    """Read people from a CSV FILE (- for standard input); every refused row is reported.
+    """Read people from a CSV FILE (- for standard input). Every refused row is reported.
 
     Columns: employee_id (required), email, name, department, job_code, hris_id, crm_id, aliases, identifiers.
     Exit code 1 if a row was refused; the others are taken.
@@ -75,7 +75,7 @@ def list_(settings: Settings, q: str, email: str, identifier: str, as_json: bool
 @JSON
 @click.pass_obj
 def show(settings: Settings, employee_id: str, as_json: bool) -> None:
-    """Show a person with every identifier by which statements name them."""
+    """Show a person with all identifiers that statements may use."""
     with opened(settings) as store:
         labels(people.shown(people.person(store, employee_id)), as_json)
 
@@ -93,7 +93,7 @@ def show(settings: Settings, employee_id: str, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def put(settings: Settings, employee_id: str, aliases: tuple[str, ...], identifiers: tuple[str, ...], as_json: bool, **given: str) -> None:
-    """Store or replace one person; what is left out is empty afterwards. What waited for them is released."""
+    """Store or replace one person. What is left out is empty afterwards; what waited for them is released."""
     with opened(settings) as store:
         one, _ = people.put(store, {"employee_id": employee_id, **given, "aliases": list(aliases), "identifiers": list(identifiers)},
                             who=who())
@@ -105,7 +105,7 @@ def put(settings: Settings, employee_id: str, aliases: tuple[str, ...], identifi
 @JSON_LINES
 @click.pass_obj
 def waiting(settings: Settings, limit: int, as_json: bool) -> None:
-    """List learners whom the directory does not know, and whose completions wait for them."""
+    """List learners whom the directory does not know. Their completions wait."""
     with opened(settings) as store:
         found = people.waiting(store, limit=limit)
     rows(found if as_json else [{**one, "courses": " ".join(one["courses"])} for one in found], as_json, "{identifier:<44} {courses}",

@@ -46,7 +46,7 @@ def list_(settings: Settings, credential: str, code: str, rule: str, status: int
 @JSON
 @click.pass_obj
 def show(settings: Settings, number: int, as_json: bool) -> None:
-    """Show a rejection: its findings, and the beginning of what was sent, with persons and secrets masked."""
+    """Show a rejection and its findings. With the beginning of what was sent, persons and secrets masked."""
     with opened(settings) as store:
         shown = rejections.shown(store, number)
     if as_json:

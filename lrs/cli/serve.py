@@ -95,7 +95,7 @@ class only_one:
 
     def __enter__(self) -> None:
         try:
-            self._data.mkdir(parents=True, exist_ok=True)
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = (self._data / "serve.lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -129,7 +129,8 @@ def first_credential(settings: Settings) -> None:
 
 def _show(settings: Settings) -> None:
     here = config.listening_url(settings)
-    for label, path in {"Statements": "/xapi/statements", "Completions": "/feeds/completions", "Health": "/health/ready"}.items():
+    addresses = {"Statements": "/xapi/statements", "Completions": "/feeds/completions", "API": "/api/v1/docs", "Health": "/health/ready"}
+    for label, path in addresses.items():
         click.echo(f"{label:<12} {here}{path}")
     if settings.broker_url:
         click.echo("Work         by Celery: celery -A workers.app worker, and celery -A workers.app beat")

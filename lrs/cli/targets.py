@@ -107,7 +107,7 @@ def pause(settings: Settings, name: str, why: str, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def resume(settings: Settings, name: str, as_json: bool) -> None:
-    """Send again to a paused or disabled target; what waits goes at once."""
+    """Send again to a paused or disabled target. What waits goes at once."""
     _tell(settings, as_json, lambda store: targets.set_state(store, name, "active", who=who(), now_us=now_us()))
 
 
@@ -117,7 +117,7 @@ def resume(settings: Settings, name: str, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def rotate(settings: Settings, name: str, retire: bool, as_json: bool) -> None:
-    """Give a webhook a new signing secret without a gap: both sign until you run it again with --retire."""
+    """Give a webhook a new signing secret without a gap. Both sign until you run it again with --retire."""
     how = targets.retire if retire else targets.rotate
     _tell(settings, as_json, lambda store: how(store, name, who=who(), now_us=now_us()))
     if not retire and not as_json:
@@ -129,7 +129,7 @@ def rotate(settings: Settings, name: str, retire: bool, as_json: bool) -> None:
 @JSON
 @click.pass_obj
 def test(settings: Settings, name: str, as_json: bool) -> None:
-    """Talk to a target once, writing nothing a person would see: exit code 0 if it accepts us."""
+    """Talk to a target once, writing nothing a person would see. Exit code 0 if it accepts us."""
     with opened(settings) as store:
         view = targets.test(store, name, now_us)
     click.echo(json.dumps(view) if as_json else

@@ -45,7 +45,7 @@ def rules() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON lines.")
 @click.pass_obj
 def list_(settings: Settings, verb: str, as_json: bool) -> None:
-    """List the rows of the verb map in force: the product's, and the installation's own on top."""
+    """List the rows of the verb map in force. The installation's own stand on top of the product's."""
     with opened(settings) as store:
         rows, version = verbs.rows(store, verb), verbs.map_version(store)
     for row in rows:
@@ -65,7 +65,7 @@ def list_(settings: Settings, verb: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON lines.")
 @click.pass_obj
 def unmapped(settings: Settings, as_json: bool) -> None:
-    """List the verbs that arrived and have no row, by provider, with a suggestion. Nothing unmapped is forwarded.
+    """List the verbs that arrived and have no row, by provider. Suggests a row where it can; nothing unmapped is forwarded.
 
     Looks at every statement: about ten seconds a million.
     """
@@ -86,7 +86,7 @@ def unmapped(settings: Settings, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
 def propose(settings: Settings, file: BinaryIO | None, history: bool, note: str, whole: bool, as_json: bool) -> None:
-    """Propose a version of the verb map from FILE (- for standard input); every fault is named, nothing is changed yet.
+    """Propose a version of the verb map from FILE (- for stdin). Every fault is named, nothing is changed yet.
 
     CSV with the columns verb_iri, provider, activity_type, canonical, completion_event, note: rows to add to the map in
     force, or to replace there; canonical "-" takes a row of yours away. Or JSON with "rows" and "providers".
@@ -105,7 +105,7 @@ def propose(settings: Settings, file: BinaryIO | None, history: bool, note: str,
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
 def explain(settings: Settings, file: TextIO, provider: str, as_json: bool) -> None:
-    """Say how the statement in FILE (- for standard input) is read: by which row and rule, and what it would trigger."""
+    """Say how the statement in FILE (- for standard input) is read. By which row and rule, and what it would trigger."""
     try:
         statement = json.load(file)
     except (ValueError, RecursionError) as error:

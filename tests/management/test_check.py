@@ -348,7 +348,7 @@ def test_the_command_ends_with_1_only_where_something_will_not_work(world):
     assert (done.exit_code, "0 errors, 0 warnings" in done.output) == (0, True), done.output
     world.data.chmod(0o755)
     done = lrs(world)
-    assert (done.exit_code, "0 errors, 1 warnings" in done.output) == (0, True), done.output
+    assert (done.exit_code, "0 errors, 1 warning\n" in done.output) == (0, True), done.output
     world.target()
     done = lrs(world)
     assert done.exit_code == 1

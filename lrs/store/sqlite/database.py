@@ -26,7 +26,7 @@ class Database:
         self._mutex = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._turns = Turns(self._open_lock())
             # flock belongs to an open file: one of our own writers counts as another only through a second one
             self._probe_file = self._open_lock()

@@ -1,0 +1,42 @@
+"""The help of every noun fits a terminal of 80 columns, and the data directory is nobody else's."""
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from lrs.cli.main import NOUNS, command
+
+
+def commands(noun: str) -> dict[str, click.Command]:
+    found = importlib.import_module(f"lrs.cli.{noun}").command
+    return found.commands if isinstance(found, click.Group) else {}
+
+
+@pytest.mark.parametrize("noun", list(NOUNS))
+def test_what_a_command_does_is_listed_whole(noun: str) -> None:
+    listed = CliRunner().invoke(command, [noun, "--help"], terminal_width=80).output
+    cut = [line for line in listed.partition("Commands:")[2].splitlines() if line.endswith("...")]
+    assert not cut
+
+
+@pytest.mark.parametrize("noun", list(NOUNS))
+def test_the_commands_that_a_noun_is_introduced_with_exist(noun: str) -> None:
+    _, colon, several = NOUNS[noun].rstrip(".").partition(": ")
+    if colon and commands(noun):
+        assert set(several.split(", ")) <= set(commands(noun))
+
+
+def test_a_data_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    data = tmp_path / "above" / "data"
+    assert CliRunner().invoke(command, ["--data", str(data), "migrate"]).exit_code == 0
+    assert data.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_data_directory_that_stands_already_keeps_its_rights(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o750)
+    assert CliRunner().invoke(command, ["--data", str(tmp_path / "data"), "migrate"]).exit_code == 0
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o750
