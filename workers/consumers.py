@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lrs.services import Services
+from lrs.sources.retention import purge
 from workers.connectors.http import GuardedClient
 from workers.connectors.registry import connectors
 from workers.deliver import Deliverer
@@ -20,6 +21,8 @@ DELIVER_SLICE = 32
 """Calls started by one slice, which waits for none that takes long: it ends well before `broker.HARD_LIMIT`."""
 
 CHECKPOINT_SECONDS = 5.0
+REJECTIONS_KEPT = 30 * 86_400 * 1_000_000
+"""µs that a refusal is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,15 @@ def _upkeep(services: Services, owner: str) -> Work:
     return slice_
 
 
+def _retention(services: Services, owner: str) -> Work:
+    """Forget webhooks and refusals whose time is over."""
+    def slice_() -> int:
+        purge(services.store, now_us())
+        services.store.rejections.purge(now_us() - REJECTIONS_KEPT)
+        return 0  # whatever was removed, there is no more of it until the next look
+    return slice_
+
+
 #: Two may deliver at once: while one waits for a slow target, the other serves the rest.
 CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
     Consumer("route", _route, rings="deliver"),
@@ -94,4 +106,5 @@ CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
     Consumer("sessions", _sessions, rings="route"),
     Consumer("reports", _reports, every=5.0, rings="route", woken=False),
     Consumer("upkeep", _upkeep, woken=False),
+    Consumer("retention", _retention, every=3600.0, woken=False),
 )}
