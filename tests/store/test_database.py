@@ -55,6 +55,16 @@ def test_the_lock_is_idle_unless_somebody_writes(database, tmp_path):
     second.close()
 
 
+def test_closing_twice_closes_nothing_of_somebody_else(tmp_path):
+    one = Database(tmp_path / "one.db")
+    one.close()
+    files = [(tmp_path / str(n)).open("w") for n in range(4)]  # they get the numbers that were freed
+    one.close()
+    for file in files:
+        file.write("mine")
+        file.close()
+
+
 def test_an_error_in_the_block_undoes_it(database):
     def half():
         with database.write() as db:

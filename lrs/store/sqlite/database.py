@@ -162,8 +162,8 @@ class Database:
             raise StoreUnavailable(error) from error
 
     def close(self) -> None:
-        """Close every connection; the object is of no use afterwards. A thread that is still at work on one keeps it:
-        to close it under its hands would crash the process."""
+        """Close every connection; the object is of no use afterwards, and closing it again changes nothing. A thread that is
+        still at work on one keeps it: to close it under its hands would crash the process."""
         self._closed = True
         if not self._mutex.acquire(timeout=PATIENCE):
             return
@@ -172,7 +172,9 @@ class Database:
                 if not connection.in_transaction:
                     connection.close()
             self._opened.clear()
-            self._turns.close()
-            os.close(self._probe_file)
+            if self._probe_file >= 0:  # its number may be another file's by now
+                self._turns.close()
+                os.close(self._probe_file)
+                self._probe_file = -1
         finally:
             self._mutex.release()
