@@ -285,6 +285,9 @@ def _note(status: int, code: str, told: Mapping[str, Any]) -> None:
     who: Provider | None = g.get("provider")
     if who is None or request.method not in ("POST", "PUT", "PATCH", "DELETE") or status >= 500:
         return
+    rejections, now = services_of_request().store.rejections, time.time_ns() // 1000
+    if not rejections.wants(who.credential_id, now):
+        return  # to mask what nobody keeps would be most of the cost of a refusal, and who sends a flood would choose it
     try:
         excerpt = "" if g.get("streamed") else request.get_data(cache=True)[:EXCERPT].decode("utf-8", "replace")
     except HTTPException:
@@ -294,9 +297,9 @@ def _note(status: int, code: str, told: Mapping[str, Any]) -> None:
     detail = {**told, "message": masking.plain(str(told.get("message", "")))}
     if "findings" in told:
         detail["findings"] = [_noted(finding) for finding in told["findings"]]
-    services_of_request().store.rejections.note(
+    rejections.note(
         Rejection(
-            at=time.time_ns() // 1000,
+            at=now,
             credential_id=who.credential_id,
             status=status,
             code=code,

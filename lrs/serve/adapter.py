@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import tempfile
@@ -56,11 +57,18 @@ class Body:
         self._file.seek(0)
         return self._file
 
+    def finish(self) -> None:
+        """All of it was written. Raises OSError where the disk does not take what was still on its way there."""
+        if self._file is not None:
+            self._file.flush()
+
     def close(self) -> None:
         """Let go of it."""
         self._chunks.clear()
         if self._file is not None:
-            self._file.close()
+            # closing writes what was still on its way, and a full disk refuses that too
+            with contextlib.suppress(OSError):
+                self._file.close()
 
 
 class Adapter:
@@ -134,6 +142,7 @@ class Adapter:
                         body.close()
             if body.size > limit:
                 return self._too_large(limit)
+            body.finish()
             kept = True
             return body
         except TimeoutError:

@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lrs.config import Limits, Settings
+from lrs.serve import adapter
 from lrs.serve.forwarded import Forwarded
 from lrs.serve.web import serve
 
@@ -127,6 +129,26 @@ def test_the_sender_of_20_mb_reads_the_413_that_names_the_limit(web: Running, ch
     assert (status, answer["status"], answer["code"]) == (413, 413, "too_large")
     assert "body_max of 100000 bytes" in answer["message"]
     assert headers["X-Request-ID"] == answer["request_id"]
+
+
+def test_a_body_that_the_disk_does_not_take_is_a_503_also_when_only_its_end_does_not(
+    web: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        """A file whose disk is full once what was written is to go there."""
+
+        def writelines(self, chunks: list[bytes]) -> None: ...
+        def write(self, chunk: bytes) -> None: ...
+
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+        close = flush
+
+    monkeypatch.setattr(adapter, "IN_MEMORY", 10_000)
+    monkeypatch.setattr(adapter, "tempfile", SimpleNamespace(TemporaryFile=lambda dir: Full()))
+    status, _, body = web.ask("POST", "/x", b"x" * 50_000)
+    assert (status, json.loads(body)["code"]) == (503, "store_unavailable")
 
 
 def test_a_body_of_exactly_the_limit_is_taken(web: Running) -> None:

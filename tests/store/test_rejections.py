@@ -38,6 +38,17 @@ def test_a_flood_of_one_credential_is_cut_and_others_are_kept(rejections):
     assert (len(rejections.list("flood", 500)), len(rejections.list("calm"))) == (60, 1)
 
 
+def test_it_says_beforehand_whether_it_would_keep_one(rejections):
+    now = time.time_ns() // 1000
+    wanted = []
+    for _ in range(61):
+        wanted.append(rejections.wants("flood", now))
+        rejections.note(refusal("flood", now))
+    assert wanted == [True] * 60 + [False]
+    assert rejections.wants("calm", now)
+    assert rejections.wants("flood", now + 61_000_000)
+
+
 def test_it_is_written_within_a_second_or_so(rejections):
     rejections.note(refusal())
     until = time.monotonic() + 5

@@ -39,6 +39,11 @@ COUNTED_BY = ("rule", "cause", "code", "status", "credential")
 class Rejections(Protocol):
     """The log in which a provider looks up why a statement was refused. It keeps 30 days; older rows are never shown."""
 
+    def wants(self, credential_id: str, at: int) -> bool:
+        """Whether `note` would keep a rejection of this credential at this time (µs): what is costly to make need not be
+        made for a flood. Never raises."""
+        ...
+
     def note(self, rejection: Rejection) -> None:
         """Keep it soon (buffered up to 1 s); at most 60 a minute a credential. Never raises."""
         ...

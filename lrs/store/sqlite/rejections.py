@@ -52,15 +52,23 @@ class SqliteRejections:
         self._database.migrate("rejections", SCRIPTS)
         self.purge(_oldest())
 
+    def wants(self, credential_id: str, at: int) -> bool:
+        """Whether `note` would keep it."""
+        with self._lock:
+            return self._has_room(credential_id, at)
+
+    def _has_room(self, credential_id: str, at: int) -> bool:
+        recent = self._recent[credential_id]
+        while recent and recent[0] < at - 60_000_000:
+            recent.popleft()
+        return len(recent) < PER_MINUTE
+
     def note(self, rejection: Rejection) -> None:
         """Keep it within a second; at most 60 a minute a credential, so that a broken sender cannot fill the disk."""
         with self._lock:
-            recent = self._recent[rejection.credential_id]
-            while recent and recent[0] < rejection.at - 60_000_000:
-                recent.popleft()
-            if len(recent) >= PER_MINUTE:
+            if not self._has_room(rejection.credential_id, rejection.at):
                 return
-            recent.append(rejection.at)
+            self._recent[rejection.credential_id].append(rejection.at)
             self._waiting.append(rejection)
             if self._timer is None:
                 self._timer = threading.Timer(FLUSH_SECONDS, self._flush_quietly)
