@@ -102,8 +102,8 @@ def _lease(db: sqlite3.Connection, target: str, row: Row, lease: str, owner: str
                    ("taken back before the target ever got it", target, event_id, revision))
         return None
     lost = state == "leased"
-    db.execute("""UPDATE deliveries SET state = 'leased', lease = ?, owner = ?, due = ?, unclear = ?, tried = 1, lost = lost + ?, released = 0
-                  WHERE id = ?""", (lease, owner, until, bool(unclear) or lost, lost, key))
+    db.execute("""UPDATE deliveries SET state = 'leased', lease = ?, owner = ?, due = ?, unclear = ?, tried = 1, lost = lost + ?,
+                    released = 0 WHERE id = ?""", (lease, owner, until, bool(unclear) or lost, lost, key))
     return Claimed(key, target, told[0], event_id, revision, told[1], attempts, bool(unclear) or lost, lease, until)
 
 
