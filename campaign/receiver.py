@@ -86,10 +86,12 @@ Plan = Callable[[str, int], str]
 
 
 class Receiver:
-    """Listens on 127.0.0.1; `plan` decides each answer, `clock` gives seconds. `came` grows in order of arrival."""
+    """Listens on 127.0.0.1; `plan` decides each answer, which comes after `pause` seconds, `clock` gives seconds. `came`
+    grows in order of arrival."""
 
-    def __init__(self, plan: Plan = lambda name, times: "good", clock: Callable[[], float] = time.time, port: int = 0) -> None:
-        self._plan, self._clock = plan, clock
+    def __init__(self, plan: Plan = lambda name, times: "good", clock: Callable[[], float] = time.time, port: int = 0,
+                 pause: float = 0.0) -> None:
+        self._plan, self._clock, self._pause = plan, clock, pause
         self._listening = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port = int(self._listening.getsockname()[1])
         self.came: list[Came] = []
@@ -128,6 +130,7 @@ class Receiver:
                     self._times[name] = times + 1
                     does = self._plan(name, times)
                     self.came.append(Came(self._clock(), name, does, body))
+                time.sleep(self._pause)
                 BEHAVIOURS[does](line)
                 if does in CUTS:
                     break

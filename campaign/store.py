@@ -164,16 +164,20 @@ def _kept(served: Served, kept: list[str], denied: list[str], name: str) -> None
         must(not there, f"{name}: {len(there)} statements are there whose sender was told that nothing was stored")
 
 
-def run(folder: Path, seed: int, cycles: int = 3, seconds: float = 8.0) -> str:
-    """Every fault, `cycles` times, each for so many seconds. What was seen, as sentences. Raises `Broken`."""
+def run(folder: Path, seed: int, cycles: int = 3, seconds: float = 8.0, *, cut: bool = False) -> str:
+    """Every fault, `cycles` times, each for so many seconds; `cut`: of two that are alike only one. What was seen, as
+    sentences. Raises `Broken`."""
     draw = random.Random(seed)
     said = []
     for cycle in range(cycles):
-        said += list(_cycle(folder / str(cycle), draw, seconds))
+        began = time.monotonic()
+        for one in _cycle(folder / str(cycle), draw, seconds, cut):
+            said.append(f"{one} ({time.monotonic() - began:.0f} s)")
+            began = time.monotonic()
     return "\n  ".join(["", *said])
 
 
-def _cycle(folder: Path, draw: random.Random, seconds: float) -> Iterator[str]:
+def _cycle(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
     quiet = {"LRS_LOG_LEVEL": "error"}
     mounts = faults.may_mount()
     with contextlib.ExitStack() as stack:
@@ -186,13 +190,15 @@ def _cycle(folder: Path, draw: random.Random, seconds: float) -> Iterator[str]:
         yield _again(served, "… and after kill -9")
     with serving(folder / "files", quiet) as served:
         served.start()
-        yield suffer(served, "files may not grow", faults.files_full, seconds, draw)
+        if not cut:
+            yield suffer(served, "files may not grow", faults.files_full, seconds, draw)
         if faults.may_freeze(served.data):
             yield suffer(served, "files read-only", faults.read_only, seconds, draw)
         else:
             yield "files read-only: not run, nothing can be made immutable here"
-        yield suffer(served, "locked by another program", faults.locked, seconds, draw)
-        yield suffer(served, "a process of ours stuck in its turn", faults.stuck, seconds, draw)
+        locks = [("locked by another program", faults.locked), ("a process of ours stuck in its turn", faults.stuck)]
+        for name, fault in draw.sample(locks, 1) if cut else locks:
+            yield suffer(served, name, fault, seconds, draw)
         yield suffer(served, "descriptors used up", faults.no_descriptors, seconds, draw, blocks=False)
         served.kill("all")
         yield _again(served, "… and after kill -9")
