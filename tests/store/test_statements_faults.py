@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from lrs.errors import StoreUnavailable
+from lrs.errors import Conflict, StoreUnavailable
 from lrs.statements.record import Query
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.statements import SqliteStatements
@@ -159,3 +159,14 @@ def test_a_folder_that_is_a_file_is_unavailable(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable):
         Database(tmp_path / "file" / "statements.db")
+
+
+def test_a_batch_refused_half_way_leaves_nothing(store, make, equal):
+    known = make()
+    store.add([known], equal)
+    before = content(store)
+    # those that refer to others are written before the next one is looked at
+    batch = [make(), make(target=known.id), make(target=known.id, void=True), make(known.id, body=b"another")]
+    with pytest.raises(Conflict):
+        store.add(batch, equal)
+    assert content(store) == before

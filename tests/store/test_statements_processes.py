@@ -3,11 +3,13 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from lrs.statements.record import Query
+from lrs.store.sqlite import rows
 
 WRITER = Path(__file__).with_name("statements_writer.py")
 
@@ -76,3 +78,50 @@ def test_a_reader_while_somebody_writes_promises_what_it_sees(open_statements, m
     with writer._database.write():
         assert store.consistent_through() == first.seq
     assert store.consistent_through() > first.seq
+
+
+def test_who_waits_for_the_lock_is_stamped_when_he_has_it(open_statements, make, equal):
+    store, other = open_statements(), open_statements()
+    store.add([make()], equal)
+    added = []
+    waiting = threading.Thread(target=lambda: added.extend(store.add([make()], equal)))
+    with other._database.write() as db:
+        waiting.start()
+        time.sleep(0.1)  # long enough for him to stand at the lock
+        released = other._clock.advance(db)
+    waiting.join()
+    assert added[0].seq >= released
+
+
+def test_what_is_stored_after_the_snapshot_is_not_promised_by_it(open_statements, make, equal, monkeypatch):
+    store, writer = open_statements(), open_statements()
+    store.add([make()], equal)
+    highest, late = rows.highest, []
+
+    def meanwhile(db):
+        seen = highest(db)
+        if not late:
+            late.append(None)
+            late[0] = writer.add([make()], equal)[0].seq
+        return seen
+
+    monkeypatch.setattr(rows, "highest", meanwhile)
+    page = store.page(Query(()))
+    assert len(page.records) == 1
+    assert page.consistent_through < late[0]
+
+
+def test_who_comes_to_write_while_the_clock_is_read_is_noticed(open_statements, make, equal, monkeypatch):
+    store, writer = open_statements(), open_statements()
+    (first,) = store.add([make()], equal)
+    now, inside = store._now, []
+
+    def meanwhile():
+        inside.append(writer._database.write())
+        drawn = writer._clock.advance(inside[0].__enter__())
+        return max(now(), drawn + 1)
+
+    monkeypatch.setattr(store, "_now", meanwhile)
+    through = store.consistent_through()
+    inside[0].__exit__(None, None, None)
+    assert through == first.seq

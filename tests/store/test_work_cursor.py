@@ -125,3 +125,14 @@ def test_a_state_without_body_is_deleted_and_held_ones_are_listed(work: SqliteWo
     assert work.held() == []
     assert work.count_held() == 0
     assert [row.subject for row in work.states(["ifi:mbox:a@b", "person:1"])] == ["person:1"]
+
+
+def test_output_and_cursor_are_one_commit(work: SqliteWork) -> None:
+    said: list[str] = []
+    with work._database.write() as db:
+        db.set_trace_callback(said.append)
+    work.add_target(TargetRow("hris", "webhook"))
+    said.clear()
+    assert work.advance("route", Cursor(), Cursor(7, 3), Output([StateRow("person:1", "c", b"{}")], [event(1)], [(0, "hris")]))
+    assert said.count("COMMIT") == 1
+    assert said[-1] == "COMMIT"

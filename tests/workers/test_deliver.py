@@ -240,3 +240,18 @@ def test_nothing_is_sent_with_less_than_the_timeout_left_of_the_lease(owed, cloc
     deliver_once(owed, lambda: next(times), {"webhook": connector}, n=1, rng=lambda: 0.5)
     assert connector.calls == []
     assert (only(owed).state, only(owed).attempts) == ("waiting", 0)
+
+
+def test_a_claim_is_in_the_file_before_anything_is_sent(owed, clock, tmp_path):
+    seen = []
+
+    class Looking(Scripted):
+        def send(self, delivery, target):
+            another = open_store(tmp_path)
+            seen.append(only(Services(owed.settings, another)).state)
+            another.close()
+            return Answer(Delivered(), 200)
+
+    deliver_once(owed, clock, {"webhook": Looking(None, [])}, n=1)
+    assert seen == ["leased"]
+    assert only(owed).state == "delivered"

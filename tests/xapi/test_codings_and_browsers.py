@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -11,11 +12,15 @@ import pytest
 from flask.testing import FlaskClient
 
 from lrs.encodings import asks_for_gzip, inflated, packed
+from lrs.errors import TooLarge
 from lrs.services import Services
 
 PATH = "/xapi/statements"
 STATEMENT = {"actor": {"mbox": "mailto:ann@example.com"}, "verb": {"id": "http://x.example/did"}, "object": {"id": "http://x.example/a"}}
 TEXT = json.dumps(STATEMENT).encode()
+
+
+GZIPPED = gzip.compress(TEXT, mtime=0)
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -24,8 +29,8 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("coding", "body"), [
-    ("gzip", gzip.compress(TEXT)), ("x-gzip", gzip.compress(TEXT)), ("deflate", zlib.compress(TEXT)), ("deflate", raw_deflate(TEXT)),
-    ("identity", TEXT), ("deflate, gzip", gzip.compress(zlib.compress(TEXT))), ("GZIP", gzip.compress(TEXT)),
+    ("gzip", GZIPPED), ("x-gzip", GZIPPED), ("deflate", zlib.compress(TEXT)), ("deflate", raw_deflate(TEXT)),
+    ("identity", TEXT), ("deflate, gzip", gzip.compress(zlib.compress(TEXT), mtime=0)), ("GZIP", GZIPPED),
 ])
 def test_a_packed_body_is_read(client: FlaskClient, coding: str, body: bytes) -> None:
     answer = client.post(PATH, data=body, content_type="application/json", headers={"Content-Encoding": coding})
@@ -33,7 +38,7 @@ def test_a_packed_body_is_read(client: FlaskClient, coding: str, body: bytes) ->
 
 
 @pytest.mark.parametrize(("coding", "body"), [
-    ("br", TEXT), ("gzip", TEXT), ("gzip", gzip.compress(TEXT)[:-6]), ("gzip", gzip.compress(TEXT) + b"x"), ("deflate", b""),
+    ("br", TEXT), ("gzip", TEXT), ("gzip", GZIPPED[:-6]), ("gzip", GZIPPED + b"x"), ("deflate", b""),
 ])
 def test_a_body_that_does_not_fit_its_coding_is_refused(client: FlaskClient, coding: str, body: bytes) -> None:
     answer = client.post(PATH, data=body, content_type="application/json", headers={"Content-Encoding": coding})
@@ -106,3 +111,14 @@ def test_only_the_origins_of_the_setting_may(client_of: Any, services: Services)
 def test_other_interfaces_are_not_open_to_pages(client: FlaskClient) -> None:
     for path in ("/api/v1/exports/facts", "/feeds/completions", "/health/live"):
         assert "Access-Control-Allow-Origin" not in client.get(path, headers={"Origin": "https://content.example"}).headers
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_bomb_costs_no_memory_beyond_the_limit(coding: str) -> None:
+    bomb = (gzip if coding == "gzip" else zlib).compress(b"\0" * (64 << 20))
+    tracemalloc.start()
+    with pytest.raises(TooLarge):
+        inflated(bomb, coding, 1 << 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
