@@ -1,5 +1,5 @@
 # Two targets matter to a newcomer: demo and test.
-.PHONY: demo test lint bench bench-peers campaign conformance clean
+.PHONY: demo test lint bench bench-peers campaign conformance simulate clean
 
 demo:
 	./bootstrap
@@ -29,6 +29,10 @@ bench-peers:
 campaign:
 	./bootstrap test
 	.venv/bin/python -m campaign $(ARGS)
+
+simulate:
+	./bootstrap
+	.venv/bin/python -m simulation $(ARGS)
 
 conformance:
 	./bootstrap

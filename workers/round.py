@@ -265,15 +265,18 @@ class Round:
 
     def _rebind(self, old: str, person: Person) -> None:
         new = person_subject(person.employee_id)
-        for course_id, source in sorted(self._loaded(old).items()):
-            if source is None:
-                continue
+        for course_id in sorted(self._loaded(old)):
             course = self._catalogue.course(course_id)
-            rebound = rebind(source, self._state(new, course_id), from_subject=old, to_subject=new, course=course,
-                             person=person, now_us=self._now)
-            self._keep(old, course_id, None)
-            self._take_over(new, course_id, rebound)
-            self._fold(new, person, rebound.onward)
+            # an alias that the course was given meanwhile is the course: else the same is said once under each
+            onward = [*self._merge(old, None, course), *self._merge(new, person, course)]
+            key = course.id if self._state(old, course_id) is None else course_id
+            if (source := self._state(old, key)) is not None:
+                rebound = rebind(source, self._state(new, key), from_subject=old, to_subject=new, course=course,
+                                 person=person, now_us=self._now)
+                self._keep(old, key, None)
+                self._take_over(new, key, rebound)
+                onward += rebound.onward
+            self._fold(new, person, onward)
 
     def _loaded(self, subject: str) -> dict[str, CourseState | None]:
         """All states of the subject, by course."""

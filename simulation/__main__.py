@@ -1,0 +1,55 @@
+"""`python -m simulation`: many seeds, or one with every step."""
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import sys
+import time
+import traceback
+
+from simulation.world import World
+
+LAST = 25
+"""Steps of a failing seed that are printed."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0, or 1 when a seed fails: then it is printed with its last steps, and `--seed S -v` does it again."""
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="How many seeds.")
+    parser.add_argument("--seed", type=int, default=None, help="This seed only.")
+    parser.add_argument("--first", type=int, default=None, help="The first of the seeds; default: a random one.")
+    parser.add_argument("--days", type=float, default=3.0, help="Simulated days a seed.")
+    parser.add_argument("-v", "--verbose", action="store_true", help="Print every step.")
+    given = parser.parse_args(arguments)
+    logging.disable(logging.CRITICAL)
+    first = given.first if given.first is not None else random.SystemRandom().randrange(1 << 32)
+    seeds = [given.seed] if given.seed is not None else list(range(first, first + given.seeds))
+    print(f"seeds {seeds[0]} to {seeds[-1]}, {given.days:g} days each", flush=True)
+    began, used, steps, failed = time.monotonic(), time.process_time(), 0, 0
+    for seed in seeds:
+        world = World(seed, given.days, print if given.verbose else None)
+        try:
+            world.run()
+        except Exception as fault:
+            failed += 1
+            told(world, fault, given.days, verbose=given.verbose)
+        steps += world.taken
+    seconds, used = time.monotonic() - began, time.process_time() - used
+    print(f"{len(seeds)} seeds, {steps} steps, {len(seeds) * given.days:g} simulated days in {seconds:.1f} s; "
+          f"{len(seeds) / used * 60:.0f} seeds a minute of one core; {failed} failed")
+    return 1 if failed else 0
+
+
+def told(world: World, fault: Exception, days: float, *, verbose: bool = False) -> None:
+    """Print a failing seed, and how to see it again."""
+    if not isinstance(fault, AssertionError):
+        traceback.print_exception(fault)
+    if not verbose:
+        print(*world.trace[-LAST:], sep="\n")
+    print(f"seed {world.seed} failed: {fault}\nagain: python -m simulation --seed {world.seed} --days {days:g} -v", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""The steps of the simulation: each calls what the product calls at that place, once."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lrs.errors import Conflict, Forbidden, Invalid
+from lrs.ingest.batch import accept
+from lrs.management import maps
+from lrs.statements.record import Query
+from lrs.store.protocols.work import Wanted
+from simulation.clocks import BEGIN, HOUR, SECOND
+from simulation.receivers import MOODS
+from simulation.scenario import NAMES as PEOPLE
+from simulation.scenario import body
+from simulation.watch import must
+from workers.route import route_once
+
+if TYPE_CHECKING:
+    from simulation.world import Worker, World
+
+__all__ = ["BEGIN", "NAMES", "OF_WORKERS", "PEOPLE", "READERS", "STEPS", "WEIGHTS", "Follower", "Reader"]
+
+
+@dataclass
+class Follower:
+    """A client that follows the statements by X-Experience-API-Consistent-Through only."""
+
+    since: int = 0
+    seen: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Reader:
+    """A client of the feed."""
+
+    after: int = 0
+
+
+def think(world: World, _: Worker | None) -> None:
+    """A client has another request."""
+    if len(world.senders.queue) < 8:
+        world.senders.think(world.clocks.true)
+
+
+def send(world: World, _: Worker | None) -> None:
+    """A client sends a request, and again until it is answered."""
+    queue = world.senders.queue
+    if not queue:
+        return
+    place = world.rng.randrange(min(3, len(queue)))
+    request = queue[place]
+    provider, statements = request
+    try:
+        added = accept(world.services, body(statements), provider)
+    except (Conflict, Forbidden):
+        _drop(queue, request)
+        raise
+    world.note(f"statements {[(one.seq, one.id[:4], 'again' if one.repeated else 'new') for one in added]}")
+    for one, statement in zip(added, statements, strict=True):
+        world.watch.acknowledge(one.id, one.seq, body([statement])[1:-1])
+    _drop(queue, request)
+
+
+def _drop(queue: list[Any], request: Any) -> None:
+    place = next((n for n, one in enumerate(queue) if one is request), None)
+    if place is not None:
+        del queue[place]
+
+
+def route(world: World, worker: Worker | None) -> None:
+    """A round of routing and reading again."""
+    done = route_once(world.services, world.rng.choice((1, 2, 5, 500)))
+    if done.statements or done.changes or done.lost:
+        world.note(f"route: {done}")
+
+
+def turn(world: World, worker: Worker | None) -> None:
+    """A deliverer records what ended and claims for its free hands."""
+    assert worker is not None
+    ended, wall = worker.ended, world.clocks.wall()
+    hands = worker.hands
+    calls = hands.turn(ended, world.rng.randrange(9))
+    if hands is not worker.hands:
+        return
+    worker.ended = worker.ended[len(ended):]
+    worker.calls += calls
+    if ended or calls:
+        claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
+        world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
+    world.watch.recorded(ended)
+    world.watch.claimed(calls, wall)
+
+
+def exchange(world: World, worker: Worker | None) -> None:
+    """A call goes over the network, late perhaps."""
+    assert worker is not None
+    if not worker.calls:
+        return
+    call = worker.calls.pop(world.rng.randrange(len(worker.calls)))
+    network = world.network
+    network.elapsed, network.answers = 0, []
+    ended = worker.hands.exchange(call)
+    world.watch.ended(call[0].target, network.answers, ended)
+    world.note(f"call {worker.name} → {call[0].target}: {network.answers or 'too late'} → "
+               f"{[(one.claimed.id[4:8], one.attempt and one.attempt.state) for one in ended]}")
+    network.elapsed = 0
+    worker.ended = [*worker.ended, *ended]
+
+
+def follow(world: World, _: Worker | None) -> None:
+    """A follower reads on."""
+    follower, after, through = world.follower, None, None
+    seen: set[str] = set()
+    while True:
+        page = world.services.store.statements.page(Query(since=follower.since, after=after, ascending=True, limit=3))
+        through = through or page.consistent_through
+        world.watch.promise(page.consistent_through)
+        seen |= {record.id for record in page.records}
+        if page.more is None:
+            break
+        after = page.more
+    follower.seen |= seen
+    follower.since = through
+    missed = [row.record.id for seq, row in world.store.log.now.rows.items()
+              if seq <= follower.since and not row.record.voided and row.record.id not in follower.seen]
+    must(not missed, "a follower by consistent-through misses nothing", missed)
+
+
+def read_feed(world: World, _: Worker | None) -> None:
+    """A reader of the feed reads on, or reads again."""
+    reader, work = world.reader, world.services.store.work
+    after = reader.after if world.rng.random() < 0.7 else world.rng.randrange(reader.after + 1)
+    rows = work.feed(after, 3)
+    world.watch.check()
+    world.watch.feed_read(after, rows)
+    reader.after = max([reader.after, *(row.n for row in rows)])
+
+
+def learn(world: World, _: Worker | None) -> None:
+    """The directory learns of somebody."""
+    if people := world.administration.learn():
+        world.services.store.directory.put_people(people)
+        world.watch.ease()
+        world.note(f"learns {people}")
+
+
+def catalogue(world: World, _: Worker | None) -> None:
+    """A course is put into the catalogue."""
+    if course := world.administration.next_course():
+        refused = world.services.store.directory.put_courses([course])
+        world.watch.ease()
+        world.note(f"catalogue: {course} {refused}")
+
+
+def apply(world: World, _: Worker | None) -> None:
+    """A version of the verb map is applied, or rolled back."""
+    store = world.services.store
+    if world.wild and world.rng.random() < 0.3:
+        try:
+            maps.rollback(store, "verbs", who="admin")
+            world.note("map rolled back")
+        except Invalid:
+            pass
+        return
+    if given := world.administration.next_map():
+        try:
+            made = maps.propose(store, "verbs", given, who="admin", note="", detail={})
+            maps.apply(store, "verbs", made.number, who="admin")
+            world.note(f"map {made.number} applied: {given[:200]!r}")
+        except Invalid as why:
+            world.note(f"map: {why}")
+
+
+def target(world: World, _: Worker | None) -> None:
+    """A target is paused or resumed, what is parked is released, what is finished is replayed."""
+    rng, work, name = world.rng, world.services.store.work, world.rng.choice(list(world.receivers))
+    what = rng.choice(("pause", "resume", "resume", "release", "replay"))
+    if what == "pause":
+        work.set_target_state(name, "paused", "by hand")
+    elif what == "resume":
+        work.set_target_state(name, "active")
+        world.watch.resumed(name)
+    elif what == "release":
+        work.release(Wanted(target=name), now=world.clocks.wall())
+        world.watch.ease(name)
+    else:
+        wanted = Wanted(target=name, state=rng.choice(("dead", "delivered", "")))
+        world.watch.replayed |= {row.id for row in world.store.outgoing.now.owed.values() if row.target == name}
+        work.replay(wanted, now=world.clocks.wall(), dry=False)
+        world.watch.ease(name)
+    world.note(f"{what} {name}")
+
+
+def rotate(world: World, _: Worker | None) -> None:
+    """A step in the change of a webhook's secret: the sender signs with both, the receiver changes, the sender drops the old."""
+    world.rotation()
+
+
+def mood(world: World, _: Worker | None) -> None:
+    """A receiver begins to answer otherwise."""
+    receiver = world.rng.choice(list(world.receivers.values()))
+    receiver.mood = world.rng.choice(("well", "well", "well", *MOODS))
+    world.note(f"{receiver.name} is {receiver.mood}")
+
+
+def clock(world: World, _: Worker | None) -> None:
+    """Somebody sets the wall clock, forth or back."""
+    if not world.steady:
+        world.clocks.ahead = world.rng.choice((0, -HOUR, HOUR, -3 * SECOND, 40 * SECOND))
+        world.note(f"the wall clock is {world.clocks.ahead / SECOND:+.0f} s wrong")
+
+
+def power(world: World, _: Worker | None) -> None:
+    """Power is lost: every process is gone, and another boot begins."""
+    if world.depth:
+        return
+    world.clocks.reboot(world.rng.randrange(600) * SECOND)
+    world.note("power lost, and back")
+    for worker in world.workers:
+        world.restart(worker)
+
+
+Step = Callable[["World", "Worker | None"], None]
+_TABLE: tuple[tuple[str, Step, float], ...] = (
+    ("think", think, 14), ("send", send, 16), ("route", route, 14), ("turn", turn, 16), ("exchange", exchange, 18), ("follow", follow, 4),
+    ("feed", read_feed, 4), ("learn", learn, 3), ("catalogue", catalogue, 1.5), ("apply", apply, 1), ("target", target, 2),
+    ("rotate", rotate, 1), ("mood", mood, 3), ("clock", clock, 1), ("power", power, 0.5))
+STEPS: dict[str, Step] = {name: step for name, step, _ in _TABLE}
+NAMES, WEIGHTS = tuple(name for name, _, _ in _TABLE), tuple(weight for _, _, weight in _TABLE)
+OF_WORKERS = frozenset({"route", "turn", "exchange"})
+READERS = ("follow", "feed")

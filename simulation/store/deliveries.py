@@ -1,0 +1,289 @@
+"""Deliveries in memory: owed once, claimed by lease within the limits of each target, in order per achievement."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from lrs.store.protocols.work import (
+    Admission,
+    Attempt,
+    Claimed,
+    DeliveryRow,
+    Limits,
+    Published,
+    TargetRow,
+    Unlimited,
+    Wanted,
+)
+from lrs.store.sqlite.claims import LOST_MAX, _calls, _shares
+from lrs.store.sqlite.deliveries import webhook_id
+from simulation.disk import File
+from simulation.store.content import Outgoing, Owed, changed
+
+UNSENT = frozenset({"pending", "waiting", "parked"})
+BLOCKING = UNSENT | {"leased"}
+FINISHED = frozenset({"delivered", "dead", "cancelled"})
+REFUSED = frozenset({401, 403, 410, 429})
+UNLIMITED = Unlimited()
+
+
+def every_target(out: Outgoing) -> list[TargetRow]:
+    """All targets, by name."""
+    return [out.targets[name] for name in sorted(out.targets)]
+
+
+def owe(out: Outgoing, target: str, event: Published, now: int) -> None:
+    """Owe an event to a target, once. A revoke cancels what was never tried, and is sent only if something was."""
+    key = webhook_id(target, event.event_id, event.revision)
+    if key not in out.owed:
+        out.owed[key] = Owed(key, target, event.event, event.event_id, event.revision, event.body, now, len(out.owed), due=now)
+    if not event.event.endswith(".revoked"):
+        return
+    earlier = before(out, target, event.event_id, event.revision)
+    cancel(out, (one for one in earlier if not one.tried and one.state in UNSENT), "taken back before it was sent")
+    if not any(one.tried or one.state == "delivered" for one in earlier):
+        cancel(out, [out.owed[key]], "the target never got what this takes back")
+
+
+def before(out: Outgoing, target: str, event_id: str, revision: int) -> list[Owed]:
+    """The earlier revisions of an achievement at a target."""
+    return [one for one in out.owed.values() if one.event_id == event_id and one.target == target and one.revision < revision]
+
+
+def cancel(out: Outgoing, rows: Iterable[Owed], why: str) -> None:
+    """These are not sent."""
+    for row in list(rows):
+        out.owed[row.id] = changed(row, state="cancelled", due=None, why=why)
+
+
+def cancel_unsent(out: Outgoing, event_id: str) -> None:
+    """Cancel what was not sent yet of an achievement."""
+    cancel(out, (one for one in out.owed.values() if one.event_id == event_id and one.state in UNSENT),
+           "the achievement was merged into another")
+
+
+def release_parked(out: Outgoing, kind: str, key: str, now: int) -> None:
+    """Make parked deliveries about this person or course due."""
+    for row in list(out.owed.values()):
+        if row.state in ("parked", "leased") and about(row, kind) == key:
+            out.owed[row.id] = changed(row, released=True) if row.state == "leased" else changed(row, state="waiting", due=now)
+
+
+def about(row: Owed, kind: str) -> str | None:
+    """The employee id or the course id of a delivery."""
+    body = json.loads(row.payload)
+    return (body.get("user") or {}).get("externalId") if kind == "person" else (body.get("course") or {}).get("id")
+
+
+class ModelDeliveries:
+    """The part of `ModelWork` that keeps deliveries."""
+
+    _file: File[Outgoing]
+    _wall: Callable[[], int]
+
+    def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
+                  ended: Sequence[Attempt] = ()) -> list[Claimed]:
+        """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`."""
+        if not ended and not open_targets(self._file.read(), now, limits):
+            return []
+        with self._file.write() as out:
+            record(out, ended, limits)
+            claimed = claim(out, n, now + round(lease_seconds * 1_000_000), owner, now, limits)
+        return claimed
+
+    def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
+        """Write how attempts ended; a stale lease changes nothing."""
+        with self._file.write() as out:
+            written = record(out, attempts, limits)
+        return written
+
+    def give_back(self, claimed: Sequence[Claimed], now: int) -> None:
+        """Return claims on which nothing was sent, due at once."""
+        with self._file.write() as out:
+            for one in claimed:
+                row = out.owed.get(one.id)
+                if row and row.lease == one.lease and row.state == "leased":
+                    out.owed[row.id] = changed(row, state="waiting", due=now, lease="", unclear=one.unclear)
+
+    def expire_leases(self, targets: Sequence[str], owner: str, now: int) -> int:
+        """Make leases of other owners due at once, as unclear attempts."""
+        count = 0
+        with self._file.write() as out:
+            for row in list(out.owed.values()):
+                if row.state == "leased" and row.target in targets and row.owner != owner:
+                    out.owed[row.id] = changed(row, due=now, unclear=True)
+                    count += 1
+        return count
+
+    def release(self, wanted: Wanted, *, now: int) -> int:
+        """Make parked deliveries due again."""
+        with self._file.write() as out:
+            found = [row for row in out.owed.values() if row.state == "parked" and _is_wanted(row, wanted)]
+            for row in found:
+                out.owed[row.id] = changed(row, state="waiting", due=now)
+        return len(found)
+
+    def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
+        """Make finished deliveries due again under the same id, with a fresh schedule."""
+        ids = _replayed(self._file.read(), wanted)
+        if dry or not ids:
+            return len(ids)
+        count = 0
+        with self._file.write() as out:
+            for key in ids:
+                row = out.owed[key]
+                if row.state in FINISHED:
+                    out.owed[key] = changed(row, unclear=row.state == "delivered", state="pending", attempts=0, lost=0, due=now,
+                                            why="replayed")
+                    count += 1
+        return count
+
+    def cancel(self, wanted: Wanted, *, why: str, dry: bool) -> int:
+        """Cancel what is not being sent at this moment and not finished; `dry` only counts them."""
+        with self._file.write() as out:
+            found = [row for row in out.owed.values() if row.state in UNSENT and _is_wanted(row, wanted)]
+            cancel(out, found if not dry else (), why)
+        return len(found)
+
+    def deliveries(self, wanted: Wanted, limit: int = 100, before: tuple[int, str] | None = None) -> list[DeliveryRow]:
+        """The newest first, by (created, id)."""
+        found = [row for row in self._file.read().owed.values() if _is_wanted(row, wanted)
+                 and (before is None or (row.created, row.id) < before)]
+        found.sort(key=lambda row: (row.created, row.id), reverse=True)
+        return [DeliveryRow(row.id, row.target, row.event, row.event_id, row.revision, row.state, row.attempts, row.due, row.why,
+                            row.created) for row in found[:limit]]
+
+    def payload(self, delivery_id: str) -> bytes | None:
+        """The event that a delivery carries."""
+        row = self._file.read().owed.get(delivery_id)
+        return row.payload if row else None
+
+    def attempts(self, delivery_id: str) -> list[Attempt]:
+        """Every attempt of a delivery, oldest first."""
+        return sorted(self._file.read().attempts.get(delivery_id, ()), key=lambda one: one.at)
+
+    def count_by_state(self) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        found: dict[str, int] = {}
+        for row in self._file.read().owed.values():
+            found[row.state] = found.get(row.state, 0) + 1
+        return found
+
+
+def _is_wanted(row: Owed, wanted: Wanted) -> bool:
+    return ((not wanted.ids or row.id in wanted.ids) and wanted.target in ("", row.target) and wanted.state in ("", row.state)
+            and wanted.event in ("", row.event) and (wanted.since is None or row.created >= wanted.since)
+            and (wanted.until is None or row.created < wanted.until)
+            and (not wanted.person or about(row, "person") == wanted.person)
+            and (not wanted.course or about(row, "course") == wanted.course))
+
+
+def _replayed(out: Outgoing, wanted: Wanted) -> list[str]:
+    chosen = []
+    for row in out.owed.values():
+        if row.state not in FINISHED or not _is_wanted(row, wanted):
+            continue
+        if not wanted.ids and not wanted.state and row.state == "cancelled":
+            continue
+        if row.event.endswith(".revoked") and not any(
+                one.tried or one.state == "delivered" for one in before(out, row.target, row.event_id, row.revision)):
+            continue
+        chosen.append(row)
+    first: dict[tuple[str, str], int] = {}
+    for row in chosen:
+        key = (row.target, row.event_id)
+        first[key] = min(row.revision, first.get(key, row.revision))
+    later = [row.id for row in out.owed.values()
+             if row.state == "delivered" and row.revision > first.get((row.target, row.event_id), row.revision)]
+    return list(dict.fromkeys([*(row.id for row in chosen), *later]))
+
+
+def open_targets(out: Outgoing, now: int, limits: Limits) -> list[tuple[TargetRow, int, Admission]]:
+    """(target, calls in flight, admission) of those that something is due for and that may be called now."""
+    due = {row.target for row in out.owed.values() if row.due is not None and row.due <= now}
+    found = []
+    for target in every_target(out):
+        if target.state != "active" or target.name not in due:
+            continue
+        in_flight = len({row.lease for row in out.owed.values()
+                         if row.state == "leased" and row.target == target.name and row.due is not None and row.due > now})
+        admission = limits.admit(target, in_flight, now)
+        if admission.calls > 0:
+            found.append((target, in_flight, admission))
+    return found
+
+
+def claim(out: Outgoing, n: int, until: int, owner: str, now: int, limits: Limits) -> list[Claimed]:
+    """Lease the deliveries of at most n calls until `until` (µs)."""
+    _bury(out, now)
+    last_chance = any(row.lost >= LOST_MAX - 1 and row.state == "leased" and (row.due or 0) > now for row in out.owed.values())
+    waiting, standing = {}, {}
+    for target, in_flight, admission in open_targets(out, now, limits):
+        due = [row for row in out.owed.values() if row.target == target.name and row.due is not None and row.due <= now
+               and not any(one.state in BLOCKING for one in before(out, row.target, row.event_id, row.revision))]
+        due = sorted(due, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
+        rows = [(row.id, row.event, row.event_id, row.revision, row.payload, row.attempts, row.unclear, row.state, row.lost) for row in due]
+        calls, last_chance = _calls(rows, admission.batch, last_chance)
+        if calls:
+            waiting[target.name], standing[target.name] = calls[:admission.calls], (target, in_flight, admission)
+    claimed: list[Claimed] = []
+    for name, count in _shares(n, standing, waiting).items():
+        target, _, admission = standing[name]
+        for call in waiting[name][:count]:
+            out.leases += 1
+            claimed += [one for row in call if (one := _lease(out, row[0], f"lease-{out.leases}", owner, until)) is not None]
+        tokens = admission.health.tokens
+        out.targets[name] = replace(target, health=replace(
+            admission.health, served_at=now, tokens=None if tokens is None else tokens - count))
+    return claimed
+
+
+def _lease(out: Outgoing, key: str, lease: str, owner: str, until: int) -> Claimed | None:
+    row = out.owed[key]
+    earlier = before(out, row.target, row.event_id, row.revision)
+    got = any(one.state == "delivered" for one in earlier)
+    if row.event.endswith(".revoked") and not got and not any(one.tried for one in earlier):
+        cancel(out, (one for one in [*earlier, row] if one.state in UNSENT), "taken back before the target ever got it")
+        return None
+    event, payload = row.event, row.payload
+    if event == "learning.updated" and not got:
+        event = "learning.completed"
+        payload = json.dumps({**json.loads(payload), "event": event}, ensure_ascii=False, separators=(",", ":")).encode()
+    lost = row.state == "leased"
+    unclear = row.unclear or lost
+    out.owed[key] = changed(row, state="leased", lease=lease, owner=owner, due=until, unclear=unclear, tried=True, lost=row.lost + lost,
+                            released=False)
+    return Claimed(key, row.target, event, row.event_id, row.revision, payload, row.attempts, unclear, lease, until)
+
+
+def _bury(out: Outgoing, now: int) -> None:
+    for row in list(out.owed.values()):
+        if row.lost >= LOST_MAX - 1 and row.state == "leased" and row.due is not None and row.due <= now:
+            why = f"{LOST_MAX} workers in a row ended while they were sending it"
+            out.owed[row.id] = changed(row, state="dead", due=None, lease="", owner="", lost=LOST_MAX, why=why)
+            _note(out, Attempt(row.id, "", now, "dead", row.attempts, None, why))
+
+
+def _note(out: Outgoing, attempt: Attempt) -> None:
+    out.attempts[attempt.id] = (*out.attempts.get(attempt.id, ()), attempt)
+
+
+def record(out: Outgoing, attempts: Sequence[Attempt], limits: Limits) -> int:
+    """Write how attempts ended and what it makes of their targets; how many were written."""
+    written = []
+    for one in attempts:
+        row = out.owed.get(one.id)
+        if row is None or row.lease != one.lease or row.state != "leased":
+            continue
+        written.append((row.target, one))
+        _note(out, Attempt(one.id, "", one.at, one.state, one.attempts, None, one.why, one.status, one.milliseconds, one.body[:2048]))
+        tried = one.unclear or any(had.state not in ("parked", "cancelled") and had.status not in REFUSED for had in out.attempts[one.id])
+        state, due = ("waiting", one.at) if one.state == "parked" and row.released else (one.state, one.due)
+        out.owed[one.id] = changed(row, state=state, attempts=one.attempts, due=due if state == "waiting" else None,
+                                   why=one.why, lease="", owner="", unclear=one.unclear, lost=0, tried=tried)
+    for name, group in groupby(sorted(written, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
+        if name in out.targets:
+            out.targets[name] = limits.judge(out.targets[name], [attempt for _, attempt in group])
+    return len(written)

@@ -1,0 +1,28 @@
+"""A cut of the simulation: some days of everything, under other seeds each time; a failing seed prints itself."""
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from simulation.__main__ import main
+from simulation.world import World
+
+SEEDS = 200
+
+
+def test_nothing_is_lost_doubled_or_late_whatever_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    first = random.SystemRandom().randrange(1 << 32)
+    with capsys.disabled():
+        print(f"\nsimulation: seeds {first} to {first + SEEDS - 1}")
+    assert main(["--first", str(first), "--seeds", str(SEEDS)]) == 0
+
+
+def test_a_seed_does_the_same_again() -> None:
+    traces = []
+    for _ in range(2):
+        world = World(7)
+        world.run()
+        traces.append(world.trace)
+    assert traces[0] == traces[1]
+    assert len(traces[0]) > 50
