@@ -49,8 +49,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "whose-the-authority-is", "The authority of a statement is the credential's, whatever the client says.",
         "lrs/statements/envelope.py",
-        'OURS = frozenset({"id", "stored", "timestamp", "authority", "version"})', 'OURS = frozenset({"id", "stored", "timestamp",
-        "version"})',
+        'OURS = frozenset({"id", "stored", "timestamp", "authority", "version"})',
+        'OURS = frozenset({"id", "stored", "timestamp", "version"})',
         ("tests/statements/test_envelope.py::test_what_the_client_says_about_authority_and_stored_is_replaced",)),
     Mutant(
         "the-hash-of-an-attachment", "The data of an attachment has the hash under which it is kept.", "lrs/ingest/attached.py",

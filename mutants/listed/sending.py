@@ -36,7 +36,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/workers/test_deliver.py::test_nothing_is_sent_with_less_than_the_timeout_left_of_the_lease",)),
     Mutant(
         "another-id-at-each-retry", "`webhook-id` is constant over retries.", "workers/connectors/webhook/connector.py",
-        "self._post(delivery.id, dict(delivery.payload), target)", 'self._post(f"{delivery.id}-{delivery.attempts}", dict(delivery.payload), target)',
+        "self._post(delivery.id, dict(delivery.payload), target)",
+        'self._post(f"{delivery.id}-{delivery.attempts}", dict(delivery.payload), target)',
         ("tests/workers/test_deliver.py::test_ten_503_walk_exactly_the_schedule_under_one_webhook_id_and_then_the_delivery_is_dead",)),
     Mutant(
         "a-revoke-overtakes", "A later revision of an achievement waits for the earlier one.", CLAIMS,
