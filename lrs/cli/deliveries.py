@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +43,7 @@ def which(states: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[.
     """The options that say which deliveries are meant."""
     options = (
         click.option("--target", default="", help="Those to this target."),
-        click.option("--state", default="", type=click.Choice(["", *states]), help="Those in this state."),
+        click.option("--state", default="", type=click.Choice(["", *states]), metavar="|".join(states), help="Those in this state."),
         click.option("--event", default="", help="Those of this event, such as learning.completed."),
         click.option("--person", default="", help="Those about this employee id."),
         click.option("--course", default="", help="Those about this course (its id)."),
@@ -66,6 +67,14 @@ def _deliveries(count: int) -> str:
     return f"{count} deliver{'y' if count == 1 else 'ies'}"
 
 
+def _say_why_not(passed_over: list[str], count: int) -> None:
+    """Say on stderr why nothing is done to deliveries that were named; exit code 1 where that leaves none."""
+    for sentence in passed_over:
+        click.echo(f"lrs: {sentence}", err=True)
+    if passed_over and not count:
+        sys.exit(1)
+
+
 @command.command("list")
 @which(deliveries.STATES)
 @click.option("--limit", default=50, show_default=True, help="The newest so many.")
@@ -74,11 +83,14 @@ def _deliveries(count: int) -> str:
 def list_(settings: Settings, limit: int, as_json: bool, **named: Any) -> None:
     """List deliveries, the newest first."""
     with opened(settings) as store:
-        for row in deliveries.rows(store, _wanted((), **named), limit):
+        rows = deliveries.rows(store, _wanted((), **named), limit)
+        for row in rows:
             click.echo(json.dumps(dataclasses.asdict(row)) if as_json else
                        f"{row.id} {row.state:<9} {row.target:<12} {row.event:<18} {row.event_id} r{row.revision} "
                        f"attempts {row.attempts}" + (f" next {_time(row.due)}" if row.state == "waiting" else "")
                        + (f"  {row.why}" if row.why else ""))
+    if not rows and not as_json:
+        click.echo("there is no such delivery" if any(named.values()) else "there are no deliveries yet")
 
 
 @command.command()
@@ -113,9 +125,11 @@ def replay(settings: Settings, ids: tuple[str, ...], dry: bool, as_json: bool, *
     if wanted == Wanted():
         raise click.UsageError("name deliveries, or say which: --target, --state, --event, --person, --course, --since, --until")
     with opened(settings) as store:
+        passed_over = deliveries.passed_over(store, wanted, deliveries.FINISHED)
         count = deliveries.replay(store, wanted, who=who(), now_us=now_us(), dry=dry)
     told = f"{_deliveries(count)} {'would be' if dry else 'will be'} sent again"
     click.echo(json.dumps({"count": count, "dry": dry}) if as_json else told)
+    _say_why_not(passed_over, count)
 
 
 @command.command()
@@ -125,9 +139,12 @@ def replay(settings: Settings, ids: tuple[str, ...], dry: bool, as_json: bool, *
 @click.pass_obj
 def release(settings: Settings, ids: tuple[str, ...], as_json: bool, **named: Any) -> None:
     """Try parked deliveries again now. What lacks a person or a training type goes by itself when that is added."""
+    wanted = _wanted(ids, **named)
     with opened(settings) as store:
-        count = deliveries.release(store, _wanted(ids, **named), who=who(), now_us=now_us())
+        passed_over = deliveries.passed_over(store, wanted, ("parked",))
+        count = deliveries.release(store, wanted, who=who(), now_us=now_us())
     click.echo(json.dumps({"count": count}) if as_json else f"{_deliveries(count)} will be tried again")
+    _say_why_not(passed_over, count)
 
 
 @command.command()
@@ -143,6 +160,8 @@ def cancel(settings: Settings, ids: tuple[str, ...], why: str, dry: bool, as_jso
     if wanted == Wanted():
         raise click.UsageError("name deliveries, or say which: --target, --state, --event, --person, --course, --since, --until")
     with opened(settings) as store:
+        passed_over = deliveries.passed_over(store, wanted, deliveries.UNSENT)
         count = deliveries.cancel(store, wanted, who=who(), why=why, dry=dry)
     told = f"{_deliveries(count)} {'would be' if dry else 'will not be'} {'cancelled' if dry else 'sent'}"
     click.echo(json.dumps({"count": count, "dry": dry}) if as_json else told)
+    _say_why_not(passed_over, count)

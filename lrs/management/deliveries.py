@@ -47,6 +47,19 @@ def show(store: Store, delivery_id: str) -> dict[str, Any]:
     return {**shown(row), "payload": json.loads(body) if body else None, "tries": tries}
 
 
+def passed_over(store: Store, wanted: Wanted, states: tuple[str, ...]) -> list[str]:
+    """A sentence for each delivery that is named by its id and is in none of these states: why nothing will be done to it."""
+    told = []
+    for name in dict.fromkeys(wanted.ids):
+        row = next(iter(store.work.deliveries(Wanted((name,)), 1)), None) if "\0" not in name else None
+        if row is None:
+            told.append(f'there is no delivery "{name}"')
+        elif row.state not in states:
+            due = f", due {printed(row.due)}" if row.state in UNSENT and row.due is not None else ""
+            told.append(f"{name} is {row.state}{due}; meant are those that are {' or '.join(states)}")
+    return told
+
+
 def replay(store: Store, wanted: Wanted, *, who: str, now_us: int, dry: bool) -> int:
     """Send finished deliveries again under the same webhook-id; how many. `dry` only counts them. Raises `Invalid` where
     nothing says which."""

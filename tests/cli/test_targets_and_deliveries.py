@@ -98,6 +98,27 @@ def test_deliveries_are_listed_shown_and_replayed_after_a_count(lrs, tmp_path):
     assert lrs("deliveries", "show", "no-such").exit_code == 1
 
 
+def test_a_delivery_that_is_named_and_not_taken_is_told_with_the_reason(lrs, tmp_path):
+    assert lrs("deliveries", "list").output == "there are no deliveries yet\n"
+    lrs("targets", "add", "hook", "--connector", "webhook", "--set", "url=https://r.example/")
+    store = open_store(tmp_path)
+    store.work.advance("route", store.work.cursor("route"), Cursor(1, 0),
+                       Output(published=[Published("learning.completed", "a", 1, b"{}")], owed=[(0, "hook")]))
+    store.close()
+    assert lrs("deliveries", "list", "--target", "other").output == "there is no such delivery\n"
+    name = json.loads(lrs("deliveries", "list", "--json").output)["id"]
+    for verb, meant in (("replay", "delivered or dead or cancelled"), ("release", "parked")):
+        refused = lrs("deliveries", verb, name, "no-such")
+        due = json.loads(lrs("deliveries", "show", name, "--json").output)["due"]
+        assert refused.exit_code == 1
+        assert refused.stderr.splitlines() == [f"lrs: {name} is pending, due {due}; meant are those that are {meant}",
+                                               'lrs: there is no delivery "no-such"']
+    some = lrs("deliveries", "cancel", name, "no-such")
+    assert (some.exit_code, some.stderr) == (0, 'lrs: there is no delivery "no-such"\n')
+    gone = lrs("deliveries", "cancel", name)
+    assert (gone.exit_code, f"{name} is cancelled" in gone.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_sandbox_says_where_it_listens_and_leaves_nothing_behind(how):
     lrs = subprocess.Popen([sys.executable, "-c", "from lrs.cli.main import main; main()", "sandbox", "webhook", "--json"],
