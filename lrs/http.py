@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -45,6 +46,7 @@ from lrs.ingest import conflicts
 from lrs.ingest.batch import BatchRefused
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
+from lrs.store.protocols.credentials import Credential, Launch
 from lrs.store.protocols.rejections import Rejection
 
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
@@ -137,21 +139,46 @@ def services_of_request() -> Services:
     return cast(Services, current_app.extensions["lrs"])
 
 
-def provider(*scopes: str) -> Provider:
-    """Who asks, when one of these scopes is open to them (table in `lrs.auth.scopes`).
+def provider(*scopes: str, launched: bool = False) -> Provider:
+    """Who asks, when one of these scopes is open to them (table in `lrs.auth.scopes`). `launched`: the credential of a launch
+    may ask too, and the caller holds it to the limits of `launch_of_request`.
 
-    Raises `Unauthorized` without a valid Basic credential, `Forbidden` when it opens none of the scopes.
+    Raises `Unauthorized` without a valid Basic credential, `Forbidden` when it opens none of the scopes, or the page that
+    asks is of an origin that may not use it.
     """
-    header = request.headers.get("Authorization")
-    credential = authenticate(services_of_request().store.credentials, header)
+    services, header = services_of_request(), request.headers.get("Authorization")
+    credential = authenticate(services.store.credentials, header, services.now_us())
     if credential is None:
-        why = "this key and secret are not known, or revoked" if header else "send a Basic credential (key and secret)"
+        why = "this key and secret are not known, revoked or expired" if header else "send a Basic credential (key and secret)"
         raise Unauthorized(why)
     who = Provider(credential.key, credential.scopes, credential.provider, json.loads(credential.authority))
-    g.provider = who
+    g.provider, g.launch = who, credential.launch
+    _check_origin(credential, services)
+    if credential.launch is not None:
+        if not launched:
+            raise Forbidden("a launch credential opens statements, state and profiles of its actor and activity, and nothing else")
+        return who
     if not any(allowed(who.scopes, scope) for scope in scopes):
         raise Forbidden(f"this credential needs the scope {' or '.join(scopes)}; it has {', '.join(sorted(who.scopes))}")
     return who
+
+
+def launch_of_request() -> Launch | None:
+    """The launch whose credential asks, after `provider`; None for any other credential."""
+    return cast("Launch | None", g.get("launch"))
+
+
+def _check_origin(credential: Credential, services: Services) -> None:
+    """A page may use a credential only from the origins of that credential, or where it has none, of the setting: what a
+    preflight answered was for all of them, since it carries no credential."""
+    origin = request.headers.get("Origin")
+    allowed_here = credential.origins or services.settings.cors_origins
+    if origin is None or "*" in allowed_here or origin in allowed_here:
+        return
+    own = urlsplit(services.settings.public_url)
+    if origin not in (f"{own.scheme}://{own.netloc}", request.host_url.rstrip("/")):
+        whose = "of this credential" if credential.origins else "of the setting cors_origins"
+        raise Forbidden(f"pages of {origin[:100]} may not use this credential; it is none of the origins {whose}")
 
 
 def body() -> bytes:

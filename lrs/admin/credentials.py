@@ -10,12 +10,13 @@ from marshmallow import Schema, fields, validate
 from lrs import http
 from lrs.admin.api import PageQuery, paged, who
 from lrs.admin.api import blueprint as made
+from lrs.auth import launch
 from lrs.auth.scopes import MEANING, allowed
 from lrs.errors import NotFound
 from lrs.management import credentials
 
 blueprint = made("credentials", "Who may send statements, and who may read", {
-    "Test": ("all", "statements/write"), "WebhookSecret": ("all",)})
+    "Test": ("all", "statements/write"), "Launch": ("launch",), "WebhookSecret": ("all",)})
 KEY = "3f9a1c5d7e2b4a6c8d0e"
 
 
@@ -28,6 +29,8 @@ class CredentialSchema(Schema):
     scopes = fields.List(fields.String(), metadata={"example": ["statements/read/mine", "statements/write"]})
     created = fields.String(metadata={"example": "2026-11-24T12:00:00.000000Z"})
     revoked = fields.Boolean(metadata={"description": "Whether it opens nothing any more."})
+    origins = fields.List(fields.String(), metadata={
+        "description": "Pages that may use it from a browser; none: those of the setting cors_origins.", "example": ["https://x.example"]})
 
 
 class CreatedSchema(CredentialSchema):
@@ -54,6 +57,37 @@ class NewCredentialSchema(Schema):
     key = fields.String(load_default="", metadata={"description": "Generated unless given; choose one where an answer may get lost."})
     secret = fields.String(load_default="", validate=validate.Length(max=1000), metadata={
         "description": "Generated unless given; at least 32 characters."})
+    origins = fields.List(fields.String(validate=validate.Length(max=300)), load_default=list, validate=validate.Length(max=100), metadata={
+        "description": "Pages that may use it from a browser; none: those of the setting cors_origins."})
+
+
+class NewLaunchSchema(Schema):
+    """A launch of content."""
+
+    actor = fields.Dict(required=True, metadata={"description": "The learner: an Agent.", "example": {"mbox": "mailto:ada@example.com"}})
+    activity = fields.String(required=True, validate=validate.Length(1, 2000), metadata={"description": "Id of the launched activity."})
+    minutes = fields.Integer(load_default=launch.MINUTES, strict=True, validate=validate.Range(1, launch.MINUTES_MAX), metadata={
+        "description": "How long it lasts."})
+    registration = fields.String(load_default="", validate=validate.Length(max=36), metadata={"description": "A UUID."})
+    name = fields.String(load_default="", validate=validate.Length(max=200), metadata={"description": "Default: that of who asks."})
+    origins = fields.List(fields.String(validate=validate.Length(max=300)), load_default=list, validate=validate.Length(max=100), metadata={
+        "description": "Pages that may use it from a browser; none: those of the credential that asks."})
+
+
+class LaunchSchema(Schema):
+    """A credential for one launch."""
+
+    key = fields.String()
+    secret = fields.String(metadata={"description": "The password. Shown this once."})
+    expires = fields.String(metadata={"example": "2026-11-24T14:00:00.000000Z"})
+    actor = fields.Dict()
+    activity = fields.String()
+    registration = fields.String()
+    provider = fields.String()
+    origins = fields.List(fields.String())
+    endpoint = fields.String(metadata={"description": "Where the content finds xAPI."})
+    fetch = fields.String(metadata={"description": "Hands the credential out once, to a POST (cmi5 8.2)."})
+    query = fields.String(metadata={"description": "What to add to the URL of cmi5 content after ? (cmi5 8.1)."})
 
 
 class StoredTestSchema(Schema):
@@ -93,6 +127,21 @@ class Credentials(MethodView):
     def post(self, given: dict[str, Any]) -> Any:
         """Create it."""
         made = credentials.create(http.services_of_request(), who=who(), **given)
+        return made, 201, {"Location": f"/api/v1/credentials/{made['key']}", "Cache-Control": "no-store"}
+
+
+@blueprint.route("/launch")
+class Launch(MethodView):
+    """Credentials of launches."""
+
+    @blueprint.arguments(NewLaunchSchema, example={"actor": {"mbox": "mailto:ada@example.com"}, "activity": "https://example.com/courses/1"})
+    @blueprint.response(201, LaunchSchema)
+    @blueprint.doc(operationId="launch_content", summary="Make a credential for one launch of content", description=(
+        "Short-lived, and good for statements by this actor about this activity, its state and profiles, and nothing else. The statements "
+        "have provider and authority of the credential that asks, which needs the scope launch or all; they end together."))
+    def post(self, given: dict[str, Any]) -> Any:
+        """Make it."""
+        made = credentials.launch(http.services_of_request(), who=who(), for_key=who(), **given)
         return made, 201, {"Location": f"/api/v1/credentials/{made['key']}", "Cache-Control": "no-store"}
 
 

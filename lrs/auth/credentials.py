@@ -11,13 +11,15 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from lrs.auth.scopes import DEFAULT, MEANING
 from lrs.errors import Finding, Invalid
-from lrs.store.protocols.credentials import Credential, Credentials
+from lrs.store.protocols.credentials import Credential, Credentials, Launch
 
 SECRET_MIN = 32
 """Characters of a secret chosen by a person; a fast hash is only safe for long random secrets."""
+ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}", re.ASCII)
 KEY = re.compile(r"[A-Za-z0-9._~-]{3,100}\Z")
 
 
@@ -31,11 +33,12 @@ class Created:
 
 def create(
     store: Credentials, *, name: str, public_url: str, provider: str = "", scopes: Iterable[str] = DEFAULT,
-    key: str = "", secret: str = "",
+    key: str = "", secret: str = "", origins: Iterable[str] = (),
 ) -> Created:
     """Store a new credential; key and secret are generated unless given. `provider` defaults to the name in lower
-    case with dashes, or the key where no Latin letter is in it. Raises `Invalid` for an unknown scope, a bad or
-    taken key, a secret under 32 characters."""
+    case with dashes, or the key where no Latin letter is in it. `origins`: the pages that may use it from a browser; none:
+    those of the setting. Raises `Invalid` for an unknown scope, a bad or taken key, a secret under 32 characters, what is
+    no origin."""
     chosen = frozenset(scopes) or DEFAULT
     problems = [Finding("/scope", f'"{scope}" is no scope; there are: {", ".join(MEANING)}', "scope", "")
                 for scope in sorted(chosen - set(MEANING))]
@@ -45,6 +48,8 @@ def create(
         problems.append(Finding("/key", "3 to 100 letters, digits, dots, dashes, underscores or tildes", "key", "", key))
     if secret and len(secret) < SECRET_MIN:
         problems.append(Finding("/secret", f"at least {SECRET_MIN} characters, or leave it out and one is generated", "secret", ""))
+    pages = tuple(dict.fromkeys(one.strip().rstrip("/") for one in origins))
+    problems += origin_findings(pages)
     if problems:
         raise Invalid(problems)
     key = key or secrets.token_hex(10)
@@ -52,10 +57,16 @@ def create(
     authority = {"objectType": "Agent", "name": name, "account": {"homePage": public_url, "name": key}}
     credential = Credential(
         key, name, provider or re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or key, chosen, digest(store, secret),
-        json.dumps(authority, ensure_ascii=False, separators=(",", ":")).encode(), time.time_ns() // 1000)
+        json.dumps(authority, ensure_ascii=False, separators=(",", ":")).encode(), time.time_ns() // 1000, origins=pages)
     if not store.create(credential):
         raise Invalid([Finding("/key", "this key is taken", "key", "", key)])
     return Created(credential, secret)
+
+
+def origin_findings(origins: Iterable[str]) -> list[Finding]:
+    """What is wrong with a list of origins (RFC 6454: scheme, host, port; no path)."""
+    return [Finding(f"/origins/{place}", "an origin such as https://courses.example.org, without a path", "origin", "", one[:100])
+            for place, one in enumerate(origins) if not ORIGIN.fullmatch(one) or not urlsplit(one).hostname]
 
 
 def digest(store: Credentials, secret: str) -> bytes:
@@ -70,8 +81,9 @@ def webhook_secret(store: Credentials, key: str) -> str:
     return "whsec_" + base64.b64encode(derived).decode()
 
 
-def authenticate(store: Credentials, authorization: str | None) -> Credential | None:
-    """The credential that an Authorization header proves (RFC 7617), None if it proves none."""
+def authenticate(store: Credentials, authorization: str | None, now: int | None = None) -> Credential | None:
+    """The credential that an Authorization header proves (RFC 7617) at `now` (µs since 1970 UTC; the machine's), None if it proves none:
+    it is not known, revoked, or of a launch that is over."""
     scheme, _, value = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -84,4 +96,12 @@ def authenticate(store: Credentials, authorization: str | None) -> Credential | 
     given = digest(store, secret)
     if found is None or found.revoked or not hmac.compare_digest(found.digest, given):
         return None
-    return found
+    return None if found.launch and not _runs(store, found.launch, time.time_ns() // 1000 if now is None else now) else found
+
+
+def _runs(store: Credentials, launch: Launch, now: int) -> bool:
+    """Whether a launch is not over: its time is not up, and the credential that it was made for is open."""
+    if now >= launch.expires:
+        return False
+    made_for = store.by_key(launch.for_key) if launch.for_key else None
+    return not launch.for_key or (made_for is not None and not made_for.revoked)

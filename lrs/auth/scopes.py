@@ -1,4 +1,4 @@
-"""Which scope of a credential opens what: the standard's scopes and two of ours, as a table."""
+"""Which scope of a credential opens what: the standard's scopes and three of ours, as a table."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -11,11 +11,12 @@ MEANING: dict[str, str] = {
     "state": "read and write state documents",
     "define": "define activities",
     "profile": "read and write profile documents",
+    "launch": "make credentials for one launch of content",
     "feeds/read": "read the completion feed",
     "all/read": "read everything, exports included",
     "all": "everything",
 }
-"""Scope → what it allows, in words (xAPI 1.0.3 Communication 4.2 names all but feeds/read and statements/void)."""
+"""Scope → what it allows, in words (xAPI 1.0.3 Communication 4.2 names all but feeds/read, launch and statements/void)."""
 
 OPENED_BY: dict[str, frozenset[str]] = {
     "statements/write": frozenset({"statements/write", "all"}),
@@ -25,6 +26,7 @@ OPENED_BY: dict[str, frozenset[str]] = {
     "state": frozenset({"state", "all"}),
     "define": frozenset({"define", "all"}),
     "profile": frozenset({"profile", "all"}),
+    "launch": frozenset({"launch", "all"}),
     "feeds/read": frozenset({"feeds/read", "all/read", "all"}),
     "all/read": frozenset({"all/read", "all"}),
     "all": frozenset({"all"}),

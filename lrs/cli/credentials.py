@@ -9,6 +9,7 @@ from typing import Any
 import click
 import httpx
 
+from lrs.auth import launch as launches
 from lrs.auth import scopes
 from lrs.cli.maps import who
 from lrs.cli.opened import opened
@@ -32,17 +33,46 @@ def command() -> None:
 @click.option("--provider", default="", help="Provider whose statements these are (default: the name).")
 @click.option("--key", default="", help="Generated unless given.")
 @click.option("--secret", default="", help="Generated unless given; at least 32 characters.")
+@click.option("--origin", "origins", multiple=True, metavar="ORIGIN",
+              help="May be repeated. Pages that may use it from a browser (default: those of the setting cors_origins).")
 @JSON
 @click.pass_obj
-def create(settings: Settings, name: str, chosen: tuple[str, ...], provider: str, key: str, secret: str, as_json: bool) -> None:
+def create(settings: Settings, name: str, chosen: tuple[str, ...], provider: str, key: str, secret: str, origins: tuple[str, ...],
+           as_json: bool) -> None:
     """Create a credential and show its secret, this once."""
     with opened(settings) as store:
-        made = credentials.create(Services(settings, store), who=who(), name=name, provider=provider, scopes=chosen, key=key, secret=secret)
+        made = credentials.create(Services(settings, store), who=who(), name=name, provider=provider, scopes=chosen, key=key, secret=secret,
+                                  origins=origins)
     shown = {name: made[name] for name in ("key", "secret", "name", "provider", "scopes", "webhook_secret")}
     labels(shown, as_json)
     if not as_json:
         click.echo("\nThe secret is shown only now. A first statement:\n")
         click.echo(first_statement(settings.public_url, made["key"], made["secret"]))
+
+
+@command.command()
+@click.option("--actor", required=True, help='The learner: an Agent as JSON, or an e-mail address.')
+@click.option("--activity", required=True, help="Id (IRI) of the launched activity.")
+@click.option("--minutes", default=launches.MINUTES, show_default=True, help="How long it lasts.")
+@click.option("--registration", default="", help="The registration, a UUID.")
+@click.option("--for", "for_key", default="", metavar="KEY", help="The credential whose provider and authority the statements have.")
+@click.option("--origin", "origins", multiple=True, metavar="ORIGIN", help="May be repeated. Pages that may use it from a browser.")
+@JSON
+@click.pass_obj
+def launch(settings: Settings, actor: str, activity: str, minutes: int, registration: str, for_key: str, origins: tuple[str, ...],
+           as_json: bool) -> None:
+    """Make a credential for one launch of content: one learner, one activity, and over soon.
+
+    `fetch` is the one-time URL of cmi5 content, `query` what its own URL ends with.
+    """
+    try:
+        agent = json.loads(actor) if actor.lstrip().startswith("{") else {"objectType": "Agent", "mbox": f"mailto:{actor}"}
+    except ValueError as error:
+        raise click.UsageError(f"--actor is no JSON: {error}") from None
+    with opened(settings) as store:
+        made = credentials.launch(Services(settings, store), who=who(), actor=agent, activity=activity, minutes=minutes,
+                                  registration=registration, for_key=for_key, origins=origins)
+    labels(made, as_json)
 
 
 @command.command("list")

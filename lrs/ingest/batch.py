@@ -1,7 +1,7 @@
 """Takes a request's statements in: all of them or none, with every broken rule named by index."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lrs.errors import Finding, Invalid
@@ -17,6 +17,8 @@ from lrs.store.protocols.attachments import Attachments, Staged
 from lrs.store.protocols.mappings import Mappings
 from lrs.store.protocols.statements import Statements
 
+Permit = Callable[[Iterable[Mapping[str, Any]]], None]
+"""Looks at statements that are valid, and raises `Forbidden` where they may not be stored."""
 NO_DATA: Mapping[str, Staged] = {}
 
 
@@ -55,24 +57,25 @@ class BatchRefused(Invalid):
 
 def accept(
     services: Ingesting, body: bytes, provider: Provider, *, statement_id: str | None = None, version: str = "1.0.3",
-    data: Mapping[str, Staged] = NO_DATA,
+    data: Mapping[str, Staged] = NO_DATA, permit: Permit | None = None,
 ) -> list[Added]:
     """Store the statement or the array of statements in `body`, durable on return, in order.
 
     `statement_id`: the id of a PUT, whose body must be that one statement. `version`: the rules to hold it to.
-    `data`: that of attachments, by hash. Raises `Invalid` (`BatchRefused`: every bad statement by index), `TooLarge`,
+    `data`: that of attachments, by hash. `permit`: asked before anything is stored.
+    Raises `Invalid` (`BatchRefused`: every bad statement by index), `TooLarge`,
     `Conflict`, `Forbidden` (a void of another provider's statement), `StoreUnavailable`; whatever is raised, no statement
     was stored.
     """
     received = parse(body, services.settings.limits, version)
     if statement_id is not None:
         received = [_put(body, received, statement_id)]
-    return store(services, received, provider, version=version, data=data)
+    return store(services, received, provider, version=version, data=data, permit=permit)
 
 
 def store(
     services: Ingesting, received: Sequence[Received], provider: Provider, *, version: str = "1.0.3",
-    data: Mapping[str, Staged] = NO_DATA,
+    data: Mapping[str, Staged] = NO_DATA, permit: Permit | None = None,
 ) -> list[Added]:
     """Store statements that are parsed already; promises and errors of `accept`."""
     broken, bad = batch_findings(received, version, {*data, *_resent(services, received)})
@@ -82,6 +85,8 @@ def store(
         bad = len({finding.index for finding in broken})
     if broken:
         raise BatchRefused(broken, bad=bad, valid=len(received) - bad)
+    if permit is not None:
+        permit(item.value for item in received)
     # before the statements: a statement whose data is not here must never be seen
     for one in data.values():
         one.keep()

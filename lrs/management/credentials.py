@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from lrs.auth import credentials as auth
+from lrs.auth import launch as launches
 from lrs.auth.scopes import MEANING, allowed
 from lrs.errors import Finding, Forbidden, Invalid, NotFound, Taken, WrongState
 from lrs.ingest.batch import accept
@@ -25,7 +27,7 @@ EXPERIENCED = "http://adlnet.gov/expapi/verbs/experienced"
 def shown(one: Credential) -> dict[str, Any]:
     """A credential without its secret, which nobody keeps."""
     return {"key": one.key, "name": one.name, "provider": one.provider, "scopes": sorted(one.scopes), "created": printed(one.created),
-            "revoked": one.revoked}
+            "revoked": one.revoked, "origins": list(one.origins)}
 
 
 def listed(store: Store, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
@@ -46,21 +48,47 @@ def by_key(store: Store, key: str) -> Credential:
 
 
 def create(services: Services, *, who: str, name: str, provider: str = "", scopes: Iterable[str] = (), key: str = "",
-           secret: str = "") -> dict[str, Any]:
+           secret: str = "", origins: Iterable[str] = ()) -> dict[str, Any]:
     """Store a new credential: what `shown` says of it, its `secret`, this once, and its `webhook_secret`.
 
     Raises `Taken` for a taken key, else `Invalid` as `lrs.auth.credentials.create`.
     """
     store = services.store
-    chosen, key = sorted(scopes), key or secrets.token_hex(10)
-    with audited(store, who, "credentials.create", key, name=name, provider=provider, scopes=chosen):
+    chosen, pages, key = sorted(scopes), list(origins), key or secrets.token_hex(10)
+    with audited(store, who, "credentials.create", key, name=name, provider=provider, scopes=chosen, origins=pages):
         try:
             made = auth.create(store.credentials, name=name, public_url=services.settings.public_url, provider=provider, scopes=chosen,
-                               key=key, secret=secret)
+                               key=key, secret=secret, origins=pages)
         except Invalid as error:
             taken = [one.rule for one in error.findings] == ["key"] and store.credentials.by_key(key)
             raise Taken(error.findings) if taken else error from None
     return {**shown(made.credential), "secret": made.secret, "webhook_secret": auth.webhook_secret(store.credentials, made.credential.key)}
+
+
+def launch(services: Services, *, who: str, actor: Mapping[str, Any], activity: str, minutes: int = launches.MINUTES,
+           registration: str = "", name: str = "", for_key: str = "", origins: Iterable[str] = ()) -> dict[str, Any]:
+    """Make a credential for one launch of content (docs/xapi.md, "One launch"): its key and `secret`, this once, when it
+    `expires`, the xAPI `endpoint`, the one-time `fetch` URL, and the `query` that cmi5 content is launched with (cmi5 8.1).
+
+    `for_key`: the credential whose provider and authority its statements have, and with which it ends. Raises `Invalid`,
+    `NotFound`, `WrongState` where that one is revoked.
+    """
+    store = services.store
+    with audited(store, who, "credentials.launch", activity[:200], minutes=minutes, registration=registration, for_key=for_key):
+        parent = by_key(store, for_key) if for_key else None
+        if parent is not None and (parent.revoked or parent.launch):
+            raise WrongState(f'the credential "{for_key}" is {"revoked" if parent.revoked else "of a launch"}; nothing is launched for it')
+        made = launches.create(store.credentials, actor=actor, activity=activity, now=services.now_us(), minutes=minutes, name=name,
+                               public_url=services.settings.public_url, registration=registration, parent=parent, origins=origins)
+    base = services.settings.public_url.rstrip("/")
+    limits = made.credential.launch
+    assert limits is not None
+    endpoint, fetch = f"{base}/xapi/", f"{base}/xapi/fetch/{made.token}"
+    query = {"endpoint": endpoint, "fetch": fetch, "actor": limits.actor.decode(), "activityId": activity}
+    query |= {"registration": limits.registration} if limits.registration else {}
+    return {"key": made.credential.key, "secret": made.secret, "expires": printed(limits.expires), "actor": json.loads(limits.actor),
+            "activity": activity, "registration": limits.registration, "provider": made.credential.provider,
+            "origins": list(made.credential.origins), "endpoint": endpoint, "fetch": fetch, "query": urlencode(query, quote_via=quote)}
 
 
 def webhook_secret(store: Store, key: str, *, who: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask, request
 
 from lrs.http import Refused
-from lrs.xapi import about, alternate, documents, known, statements
+from lrs.xapi import about, alternate, documents, known, launches, statements
 from lrs.xapi.browsers import for_browsers
 from lrs.xapi.responses import STATEMENTS, packed_if_asked, with_version
 
@@ -15,6 +15,7 @@ ROUTES = (
     (STATEMENTS, "PUT", statements.put),
     ("/xapi/activities", "GET", known.activities),
     ("/xapi/agents", "GET", known.agents),
+    (launches.FETCH + "/<token>", "POST", launches.fetch),
     *((resource.path, method, getattr(resource, method.lower())) for resource in documents.RESOURCES
       for method in ("GET", "PUT", "POST", "DELETE")),
 )
@@ -37,7 +38,7 @@ def register(app: Flask, body_max: int) -> None:
         # two rules: with one for both forms the router finds no other method of the form without a slash (404, no Allow)
         for form in (rule, rule + "/"):
             xapi.add_url_rule(
-                form, endpoint=f"{rule.strip('/').replace('/', '_')}_{method.lower()}",
+                form, endpoint=f"{rule.strip('/').partition('/<')[0].replace('/', '_')}_{method.lower()}",
                 view_func=view, methods=[method], strict_slashes=False,
             )
     app.register_blueprint(xapi)

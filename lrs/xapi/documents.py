@@ -12,6 +12,7 @@ from lrs.errors import Finding, Invalid
 from lrs.http import Refused, answer_json, body, provider, services_of_request
 from lrs.statements import documents, query
 from lrs.statements.documents import Conditions, Document, Key
+from lrs.xapi import launches
 from lrs.xapi.params import only, version
 
 View = Callable[[], Response]
@@ -77,7 +78,7 @@ class Resource:
         return Response(status=204, headers={"ETag": made.etag} if made else None)
 
     def _asked(self, scope: str, *more: str) -> dict[str, str]:
-        provider(scope)
+        provider(scope, launched=True)
         version()
         given = only((*self.takes, self.id, *more))
         for name in self.takes:
@@ -88,6 +89,9 @@ class Resource:
     def _key(self, given: dict[str, str]) -> Key:
         read = {name: query.value(reader, given[name], f"?{name}", self.section)
                 for name, reader in (("activityId", "activity"), ("agent", "agent"), ("registration", "registration")) if name in given}
+        launches.check(read.get("activityId"), read.get("agent"))
+        if self.kind == "activity_profile":
+            launches.check_reads()
         return Key(self.kind, read.get("activityId", ""), read.get("agent", ""), read.get("registration", ""), given.get(self.id, ""))
 
     def _any_registration(self, given: dict[str, str]) -> bool:

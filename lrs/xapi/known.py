@@ -14,6 +14,7 @@ from lrs.http import answer_json, provider, services_of_request
 from lrs.statements import definitions, query
 from lrs.statements.record import Query, Record
 from lrs.statements.terms import terms_of
+from lrs.xapi import launches
 from lrs.xapi.params import only, version
 
 NEWEST = 500
@@ -50,9 +51,11 @@ def _may_define(record: Record) -> bool:
 
 
 def _asked(name: str, reader: str, section: str) -> Any:
-    provider("statements/read/mine", "profile", "define")
+    provider("statements/read/mine", "profile", "define", launched=True)
     version()
     given = only((name,))
     if name not in given:
         raise Invalid([Finding(f"?{name}", f"the parameter {name} is missing", "document.parameter", section)])
-    return query.value(reader, given[name], f"?{name}", section)
+    value = query.value(reader, given[name], f"?{name}", section)
+    launches.check(**{reader: value})
+    return value

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from lrs.auth.scopes import allowed
 from lrs.errors import Finding, Invalid
-from lrs.http import Refused, answer_json, body, provider, services_of_request, stream
+from lrs.http import Refused, answer_json, body, launch_of_request, provider, services_of_request, stream
 from lrs.ingest import attached
 from lrs.ingest.attached import attachments_of
 from lrs.ingest.batch import accept
@@ -21,6 +21,7 @@ from lrs.statements.query import CURSOR, Asked, read
 from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.store.protocols.attachments import Staged
+from lrs.xapi import launches
 from lrs.xapi.params import answered, only, pairs, version
 from lrs.xapi.responses import STATEMENTS, statements
 
@@ -31,36 +32,38 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE |
 
 def post() -> Response:
     """Store one statement or an array; 200 with their ids in order."""
-    who = provider("statements/write")
+    who = provider("statements/write", launched=True)
     rules = version()
     only(())
     with _sent() as (text, data):
-        added = accept(services_of_request(), text, who, version=rules, data=data)
+        added = accept(services_of_request(), text, who, version=rules, data=data, permit=launches.permit())
     return answer_json([item.id for item in added])
 
 
 def put() -> Response:
     """Store the statement under the id of `?statementId`; 204."""
-    who = provider("statements/write")
+    who = provider("statements/write", launched=True)
     rules = version()
     statement_id = only(("statementId",)).get("statementId")
     if statement_id is None or not _UUID.fullmatch(statement_id):
         why = "PUT needs the parameter statementId, a UUID"
         raise Invalid([Finding("?statementId", why, "query.statementId", "Communication 2.1.1", (statement_id or "")[:100])])
     with _sent() as (text, data):
-        accept(services_of_request(), text, who, statement_id=statement_id.lower(), version=rules, data=data)
+        accept(services_of_request(), text, who, statement_id=statement_id.lower(), version=rules, data=data,
+               permit=launches.permit())
     return Response(status=204)
 
 
 def get() -> Response:
     """One statement by `statementId` or `voidedStatementId`, else a page of those that the filters find."""
-    who = provider("statements/read/mine")
+    who = provider("statements/read/mine", launched=True)
     version()
     services = services_of_request()
     limits = services.settings.limits
-    mine = None if allowed(who.scopes, "statements/read") else who.credential_id
+    # the credential of a launch reads what others stored too, of its actor and activity
+    mine = None if allowed(who.scopes, "statements/read") or launch_of_request() else who.credential_id
     terms = terms_of(services.store.statements.term_key)
-    asked = read(pairs(), terms, page_default=limits.page_default, page_max=limits.page_max, mine=mine)
+    asked = read(launches.narrowed(pairs()), terms, page_default=limits.page_default, page_max=limits.page_max, mine=mine)
     return _page(asked) if asked.statement_id is None else _single(asked, asked.statement_id, mine)
 
 
@@ -69,7 +72,7 @@ def _single(asked: Asked, statement_id: str, mine: str | None) -> Response:
     # asked before the statement is looked up: what is found then is never newer than what the header promises
     through = store.consistent_through()
     record = store.get(statement_id, voided=asked.voided)
-    if record is None or (mine is not None and record.credential_id != mine):
+    if record is None or (mine is not None and record.credential_id != mine) or not launches.readable(record):
         raise Refused(404, f"there is no {'voided ' if asked.voided else ''}statement {statement_id} that you may read")
     text = formats.formatted(_shown(record), asked.format, _languages())
     return statements(text, consistent_through=through, data=_data([record]) if asked.attachments else None, stored=record.seq)
@@ -77,10 +80,11 @@ def _single(asked: Asked, statement_id: str, mine: str | None) -> Response:
 
 def _page(asked: Asked) -> Response:
     page = services_of_request().store.statements.page(asked.query)
+    records = [record for record in page.records if launches.readable(record)]
     languages = _languages()
-    texts = (formats.formatted(_shown(record), asked.format, languages) for record in page.records)
+    texts = (formats.formatted(_shown(record), asked.format, languages) for record in records)
     content = formats.page(texts, "" if page.more is None else _more(page.more))
-    return statements(content, consistent_through=page.consistent_through, data=_data(page.records) if asked.attachments else None)
+    return statements(content, consistent_through=page.consistent_through, data=_data(records) if asked.attachments else None)
 
 
 def _data(records: Iterable[Record]) -> list[tuple[str, str, Iterator[bytes]]]:

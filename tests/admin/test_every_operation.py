@@ -27,6 +27,8 @@ COURSES: Request = ("POST", "/courses/versions", {"json": {"put": [COURSE]}})
 
 CHANGES: dict[str, list[Request]] = {
     "POST /credentials": [CREDENTIAL],
+    "POST /credentials/launch": [
+        ("POST", "/credentials/launch", {"json": {"actor": {"mbox": "mailto:ada@example.com"}, "activity": "https://courses.example/1"}})],
     "DELETE /credentials/{key}": [CREDENTIAL, ("DELETE", "/credentials/key-a", {})],
     "POST /credentials/{key}/test": [CREDENTIAL, ("POST", "/credentials/key-a/test", {})],
     "PUT /people/{employee_id}": [("PUT", "/people/7", {"json": {"email": "ada@example.com"}})],

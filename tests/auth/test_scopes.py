@@ -8,7 +8,7 @@ OPENS = {
     "statements/read/mine": {"statements/read/mine"},
     "statements/read": {"statements/read", "statements/read/mine"},
     "statements/void": {"statements/void"},
-    "state": {"state"}, "define": {"define"}, "profile": {"profile"}, "feeds/read": {"feeds/read"},
+    "state": {"state"}, "define": {"define"}, "profile": {"profile"}, "feeds/read": {"feeds/read"}, "launch": {"launch"},
     "all/read": {"statements/read", "statements/read/mine", "feeds/read", "all/read"},
     "all": set(MEANING),
 }

@@ -1,6 +1,7 @@
 """Packed bodies and answers, and pages of other origins."""
 from __future__ import annotations
 
+import base64
 import dataclasses
 import gzip
 import json
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from lrs.app import create_app
+from lrs.auth import credentials
 from lrs.encodings import asks_for_gzip, inflated, packed
-from lrs.errors import TooLarge
+from lrs.errors import Invalid, TooLarge
 from lrs.services import Services
 
 PATH = "/xapi/statements"
@@ -122,3 +125,62 @@ def test_a_bomb_costs_no_memory_beyond_the_limit(coding: str) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 << 20
+
+
+@pytest.fixture
+def own_origins(services: Services) -> Any:
+    """Makes a client whose credential has a list of origins of its own, on an LRS with this setting."""
+    def make(origins: list[str], setting: tuple[str, ...]) -> FlaskClient:
+        made = credentials.create(services.store.credentials, name="Page", public_url="http://lrs.example", scopes=("all",),
+                                  origins=origins)
+        there = dataclasses.replace(services, settings=dataclasses.replace(services.settings, cors_origins=setting))
+        client = create_app(there).test_client()
+        token = base64.b64encode(f"{made.credential.key}:{made.secret}".encode()).decode()
+        client.environ_base.update(HTTP_AUTHORIZATION=f"Basic {token}", HTTP_X_EXPERIENCE_API_VERSION="1.0.3")
+        return client
+    return make
+
+
+def preflight(client: FlaskClient, origin: str) -> str | None:
+    answer = client.options(PATH, headers={"Origin": origin, "Access-Control-Request-Method": "POST", "Authorization": ""})
+    return answer.headers.get("Access-Control-Allow-Origin")
+
+
+def test_a_preflight_answers_for_all_lists_and_the_request_for_its_own(own_origins: Any) -> None:
+    one, other = (own_origins([f"https://{name}.example"], ("https://setting.example",)) for name in ("one", "other"))
+    plain = own_origins([], ("https://setting.example",))
+    for origin in ("https://one.example", "https://other.example", "https://setting.example"):
+        assert preflight(one, origin) == origin
+    assert preflight(one, "https://evil.example") is None
+    may = {(name, origin): client.post(PATH, json=STATEMENT, headers={"Origin": f"https://{origin}.example"})
+           for name, client in (("one", one), ("other", other), ("plain", plain)) for origin in ("one", "other", "setting", "evil")}
+    assert {pair for pair, answer in may.items() if answer.status_code == 200} == {
+        ("one", "one"), ("other", "other"), ("plain", "setting")}
+    refused = may["one", "other"]
+    assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+    assert "https://other.example" in refused.json["message"]
+    assert refused.headers["Access-Control-Allow-Origin"] == "https://other.example"
+    assert "cors_origins" in may["plain", "one"].json["message"]
+    assert one.post(PATH, json=STATEMENT).status_code == 200  # no browser
+
+
+def test_a_list_of_its_own_narrows_a_setting_that_lets_anyone_in(own_origins: Any) -> None:
+    client = own_origins(["https://one.example"], ("*",))
+    assert preflight(client, "https://evil.example") == "*"
+    assert client.get(PATH, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.get(PATH, headers={"Origin": "https://one.example"}).status_code == 200
+    assert client.get(PATH, headers={"Origin": "http://lrs.example"}).status_code == 200  # a page of the LRS itself
+
+
+def test_a_revoked_credential_opens_no_preflight(own_origins: Any, services: Services) -> None:
+    client = own_origins(["https://one.example"], ("https://setting.example",))
+    key = base64.b64decode(client.environ_base["HTTP_AUTHORIZATION"][6:]).decode().partition(":")[0]
+    services.store.credentials.revoke(key)
+    assert preflight(client, "https://one.example") is None
+
+
+@pytest.mark.parametrize("origin", ["one.example", "https://one.example/a", "*", "ftp://one.example", "https://", "https://u@one.example"])
+def test_what_is_no_origin_is_refused_when_the_credential_is_made(own_origins: Any, origin: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        own_origins([origin], ("*",))
+    assert refused.value.findings[0].where == "/origins/0"
