@@ -15,7 +15,7 @@ from lrs.store.protocols.mappings import Mapping
 DIFF_MOST = 20_000
 """Statements that a diff looks at in one request (some seconds); the CLI has no such limit."""
 NUMBER = {"404": {"description": "There is no such version"}}
-CHANGED = {"400": {"description": "Nothing was changed; the message says why"}}
+CHANGED = {"409": {"description": "Nothing was changed; the message says why"}}
 
 
 class VersionSchema(Schema):

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lrs.auth.scopes import allowed
@@ -85,8 +85,7 @@ def add(services: Services, *, who: str, name: str, source: str, settings: Mappi
 
 def change(store: Store, name: str, settings: Mapping[str, Any], *, who: str) -> Connection:
     """Change settings: those given, None takes one away; a secret given as its mask stays as it is. Raises `NotFound`, `Invalid`."""
-    one = by_name(store, name)
-    return _change(store, one, _merged(one, settings), who, "connections.change", sorted(settings))
+    return _change(store, by_name(store, name), lambda one: _merged(one, settings), who, "connections.change", sorted(settings))
 
 
 def set_state(store: Store, name: str, state: str, *, who: str) -> Connection:
@@ -105,20 +104,26 @@ def rotate(store: Store, name: str, secret: str, *, who: str) -> Connection:
     new = secret.split()
     if len(new) != 1:
         raise Invalid([Finding("/secret", "one secret, without spaces", "connection.secret", "")])
-    taken = str(one.settings.get(setting, "")).split()
-    # sent again, it is the same rotation: the secret before it goes on being taken
-    value = " ".join(taken if taken[:1] == new else [*new, *taken[:1]])
-    return _change(store, one, {**one.settings, setting: value}, who, "connections.rotate_secret", [setting])
+
+    def rotated(one: Connection) -> dict[str, Any]:
+        taken = str(one.settings.get(setting, "")).split()
+        # sent again, it is the same rotation: the secret before it goes on being taken
+        return {**one.settings, setting: " ".join(taken if taken[:1] == new else [*new, *taken[:1]])}
+
+    return _change(store, one, rotated, who, "connections.rotate_secret", [setting])
 
 
 def finish_rotation(store: Store, name: str, *, who: str) -> Connection:
     """Take only the newest secret from now on. Raises `NotFound`, `WrongState`."""
     one = by_name(store, name)
     setting = _rotated(one)
-    value = str(one.settings.get(setting, "")).split()
-    if len(value) < 2:
+    if len(str(one.settings.get(setting, "")).split()) < 2:
         raise WrongState(f'the connection "{name}" has one secret only')
-    return _change(store, one, {**one.settings, setting: value[0]}, who, "connections.finish_rotation", [setting])
+
+    def finished(one: Connection) -> dict[str, Any]:
+        return {**one.settings, setting: str(one.settings.get(setting, "")).split()[0]}
+
+    return _change(store, one, finished, who, "connections.finish_rotation", [setting])
 
 
 def secrets_taken(one: Connection) -> int:
@@ -152,9 +157,13 @@ def _merged(one: Connection, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**one.settings, **kept}.items() if value is not None}
 
 
-def _change(store: Store, one: Connection, settings: Mapping[str, Any], who: str, action: str, names: Sequence[str]) -> Connection:
+def _change(store: Store, one: Connection, how: Callable[[Connection], Mapping[str, Any]], who: str, action: str,
+            names: Sequence[str]) -> Connection:
+    """Replace its settings by what `how` makes of them. It is asked again where somebody else was faster: two who change
+    different settings at once both succeed."""
     with audited(store, who, action, one.name, settings=list(names)):
-        store.connections.change(one.name, settings=_checked(one.source, settings))
+        while not store.connections.change(one.name, settings=_checked(one.source, how(one)), before=one.settings):
+            one = by_name(store, one.name)
     return by_name(store, one.name)
 
 

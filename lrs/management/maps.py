@@ -10,7 +10,7 @@ from typing import Any
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.model import Course
 from lrs.completions.subjects import needs_person
-from lrs.errors import Finding, Invalid
+from lrs.errors import Finding, Invalid, WrongState
 from lrs.ingest import maps
 from lrs.management.audit import audited
 from lrs.statements.instants import printed
@@ -59,7 +59,7 @@ class Diff:
         return sum(self.released.values())
 
 
-def refused(why: str, rule: str = "mapping.apply") -> Invalid:
+def refused(why: str, rule: str) -> Invalid:
     """The error of a version that cannot be had, or cannot be applied."""
     return Invalid([Finding("", why, rule, "")])
 
@@ -107,23 +107,23 @@ def _same(body: bytes, other: bytes) -> bool:
 
 def apply(store: Store, kind: str, number: int, *, who: str) -> Mapping:
     """Make a proposed version the one in force. The worker then reads again what it touches, releases what was never
-    sent and sends nothing twice. Raises `Invalid` where it is not proposed, or something changed since."""
+    sent and sends nothing twice. Raises `WrongState` where it is not proposed, or something changed since."""
     found = version(store, kind, number)
     with audited(store, who, f"{kind}.apply", str(number), base=found.base, note=found.note):
         why = store.mappings.apply(kind, number, maps.step_of(found.body) if kind == maps.COURSES else None)
         if why:
-            raise refused(why)
+            raise WrongState(why)
     return version(store, kind, number)
 
 
 def rollback(store: Store, kind: str, *, who: str, note: str = "") -> Mapping:
     """Propose and apply what was in force before the active version, under a new number: map versions only rise. Rolled
-    back twice, the map is where it began. Raises `Invalid` where nothing was ever applied, or (courses) where one of
+    back twice, the map is where it began. Raises `WrongState` where nothing was ever applied, or (courses) where one of
     the courses was changed by another way since."""
     must_be_text(note)
     active = store.mappings.active(kind)
     if active is None:
-        raise refused(f"no version of the {kind} map was ever applied: there is nothing to roll back")
+        raise WrongState(f"no version of the {kind} map was ever applied: there is nothing to roll back")
     if kind == maps.COURSES:
         body = maps.step_to_json(undone(maps.step_of(active.body)))
     else:

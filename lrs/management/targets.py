@@ -59,10 +59,13 @@ def create(store: Store, *, who: str, name: str, connector: str, settings: Mappi
 def change(store: Store, name: str, *, who: str, settings: Mapping[str, Any], now_us: int) -> dict[str, Any]:
     """Change some of a target's settings; None takes one away, what is not named stays. Raises `NotFound`, `Invalid`."""
     row = by_name(store, name)
-    with audited(store, who, "targets.change", name, before=_told(row.connector, row.settings), settings=_told(row.connector, settings)):
+
+    def changed(row: TargetRow) -> dict[str, Any]:
         merged = {**row.settings, **settings}
-        checked = _checked(row.connector, {key: value for key, value in merged.items() if value is not None})
-        store.work.change_target(name, checked)
+        return _checked(row.connector, {key: value for key, value in merged.items() if value is not None})
+
+    with audited(store, who, "targets.change", name, before=_told(row.connector, row.settings), settings=_told(row.connector, settings)):
+        _replace(store, name, changed)
     return shown(by_name(store, name), now_us)
 
 
@@ -79,18 +82,24 @@ def set_state(store: Store, name: str, state: str, *, who: str, why: str = "", n
 def rotate(store: Store, name: str, *, who: str, now_us: int) -> dict[str, Any]:
     """Sign with a new secret beside the newest old one, until `retire`: what `shown` says, and the new `secret`, this once.
     Raises `NotFound`, `WrongState` for a target that signs with none."""
-    row = by_name(store, name)
-    with audited(store, who, "targets.rotate", name):
+    by_name(store, name)
+    made: list[str] = []
+
+    def rotated(row: TargetRow) -> Mapping[str, Any]:
         settings, secret = _rotated(row, rotation.rotate)
-        store.work.change_target(name, settings)
-    return {**shown(by_name(store, name), now_us), "secret": secret}
+        made.append(secret)
+        return settings  # type: ignore[no-any-return]
+
+    with audited(store, who, "targets.rotate", name):
+        _replace(store, name, rotated)
+    return {**shown(by_name(store, name), now_us), "secret": made[-1]}
 
 
 def retire(store: Store, name: str, *, who: str, now_us: int) -> dict[str, Any]:
     """Sign with the newest secret alone. Raises `NotFound`, `WrongState`."""
-    row = by_name(store, name)
+    by_name(store, name)
     with audited(store, who, "targets.retire", name):
-        store.work.change_target(name, _rotated(row, rotation.retire))
+        _replace(store, name, lambda row: _rotated(row, rotation.retire))
     return shown(by_name(store, name), now_us)
 
 
@@ -119,6 +128,13 @@ def _checked(connector: str, settings: Mapping[str, Any]) -> dict[str, Any]:
             where = f"/settings/{name}" if colon and " " not in name else "/connector"
             findings.append(Finding(where, problem, "target.setting", ""))
         raise Invalid(findings) from wrong
+
+
+def _replace(store: Store, name: str, how: Callable[[TargetRow], Mapping[str, Any]]) -> None:
+    """Replace the settings by what `how` makes of them. It is asked again where somebody else was faster: two who change
+    different settings at once both succeed."""
+    while not store.work.change_target(name, how(row := by_name(store, name)), before=row.settings):
+        pass
 
 
 def _told(connector: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,13 +81,14 @@ class ModelWork(ModelDeliveries):
         """The target of this name."""
         return self._file.read().targets.get(name)
 
-    def change_target(self, name: str, settings: Mapping[str, Any]) -> bool:
-        """Replace a target's settings; its state stays."""
+    def change_target(self, name: str, settings: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> bool:
+        """Replace a target's settings; its state stays. Not where they are not `before` any more."""
         with self._file.write() as out:
             there = out.targets.get(name)
-            if there:
-                out.targets[name] = replace(there, settings=dict(settings))
-        return there is not None
+            if there is None or (before is not None and dict(there.settings) != dict(before)):
+                return False
+            out.targets[name] = replace(there, settings=dict(settings))
+        return True
 
     def set_target_state(self, name: str, state: str, why: str = "") -> bool:
         """active | paused | disabled. Making it active forgets its faults and makes what waits due at once."""

@@ -35,6 +35,8 @@ class Connections(Protocol):
         """All of them, by name."""
         ...
 
-    def change(self, name: str, *, settings: Mapping[str, Any] | None = None, state: str | None = None) -> bool:
-        """Replace its settings, its state, or both; False if there is none."""
+    def change(self, name: str, *, settings: Mapping[str, Any] | None = None, state: str | None = None,
+               before: Mapping[str, Any] | None = None) -> bool:
+        """Replace its settings, its state, or both; False if there is none, or if its settings are not `before` any more,
+        where that is given: somebody else has changed them since they were read."""
         ...

@@ -250,8 +250,9 @@ class Work(Protocol):
         """The newest first, by (created, id); only those before the given (created, id) of a row."""
         ...
 
-    def change_target(self, name: str, settings: Mapping[str, Any]) -> bool:
-        """Replace a target's settings; its state stays. False if there is none."""
+    def change_target(self, name: str, settings: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> bool:
+        """Replace a target's settings; its state stays. False if there is none, or if its settings are not `before` any
+        more, where that is given: somebody else has changed them since they were read."""
         ...
 
     def attempts(self, delivery_id: str) -> list[Attempt]:

@@ -45,9 +45,14 @@ class SqliteConnections:
         with self._database.read() as db:
             return [_connection(row) for row in db.execute(f"{ROW} ORDER BY name")]
 
-    def change(self, name: str, *, settings: Mapping[str, Any] | None = None, state: str | None = None) -> bool:
-        """Replace its settings, its state, or both; False if there is none."""
+    def change(self, name: str, *, settings: Mapping[str, Any] | None = None, state: str | None = None,
+               before: Mapping[str, Any] | None = None) -> bool:
+        """Replace its settings, its state, or both; False if there is none, or if its settings are not `before` any more,
+        where that is given: somebody else has changed them since they were read."""
         with self._database.write() as db:
+            found = db.execute("SELECT settings FROM connections WHERE name = ?", (name,)).fetchone()
+            if found is None or (before is not None and json.loads(found[0]) != dict(before)):
+                return False
             return db.execute("UPDATE connections SET settings = coalesce(?, settings), state = coalesce(?, state) WHERE name = ?",
                               (None if settings is None else json.dumps(dict(settings)), state, name)).rowcount == 1
 

@@ -39,9 +39,13 @@ class Targets:
         """The target of this name."""
         return next((one for one in self.targets() if one.name == name), None)
 
-    def change_target(self, name: str, settings: Mapping[str, Any]) -> bool:
-        """Replace a target's settings; its state stays. False if there is none."""
+    def change_target(self, name: str, settings: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> bool:
+        """Replace a target's settings; its state stays. False if there is none, or if its settings are not `before` any
+        more, where that is given: somebody else has changed them since they were read."""
         with self._database.write() as db:
+            found = db.execute("SELECT settings FROM targets WHERE name = ?", (name,)).fetchone()
+            if found is None or (before is not None and json.loads(found[0]) != dict(before)):
+                return False
             return db.execute("UPDATE targets SET settings = ? WHERE name = ?", (json.dumps(dict(settings)), name)).rowcount == 1
 
     def set_target_state(self, name: str, state: str, why: str = "") -> bool:
