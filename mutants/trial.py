@@ -123,7 +123,7 @@ def _read(report: Path) -> dict[str, str]:
             continue  # a file that could not be collected
         failure, error = case.find("failure"), case.find("error")
         end = PASSED if failure is None and error is None else FAILED if failure is not None else ERROR
-        if failure is not None and "Timeout" in (failure.get("message") or ""):
+        if failure is not None and "Timeout (>" in (failure.get("message") or ""):
             end = TIMEOUT
         if case.find("skipped") is not None:
             end = "skipped"

@@ -40,8 +40,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/completions/test_attendance.py::test_two_devices_that_overlap_count_once",
          "tests/workers/sessions/test_conclude.py::test_two_devices_at_once_count_their_union_once")),
     Mutant(
-        "a-worse-result-is-sent", "A failed after a passed is recorded and not sent (rule 13).", "lrs/completions/fold.py",
-        "    if rise > 0 or (lost and rise < 0)", "    if rise",
+        "a-worse-result-is-sent", "A failed after a passed is recorded and not sent (rule 13).", "lrs/completions/outcome.py",
+        "current is None or RANK[status] > RANK[current[1]] or", "current is None or RANK[status] >= 0 or",
         ("tests/completions/test_rules_outcomes.py::test_rule_13_failed_after_passed_is_recorded_and_not_sent",)),
     Mutant(
         "a-void-revokes-nothing", "A void takes back what rested on the voided statement.", ROUND,
@@ -54,7 +54,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a-map-forgets-what-was-sent", "What counts no longer stays where it was sent.", ROUND,
         "            kept = not needs_person(subject) and _was_sent(state, one)", "            kept = False",
-        ("tests/workers/test_reread.py::test_forth_and_back_and_forth_sends_nothing_twice_and_revokes_nothing",)),
+        ("tests/workers/test_reread.py::test_what_counts_no_longer_stays_where_it_was_sent_and_is_forgotten_where_it_was_not",)),
     Mutant(
         "routing-skips-changes", "What was parked leaves by itself when the directory learns the learner.", "workers/route.py",
         "    for change in changes:\n        round_.learn(change)\n", "",

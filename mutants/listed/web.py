@@ -48,7 +48,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/xapi/test_validation_over_http.py::test_a_refusal_is_kept_for_its_provider_without_persons",)),
     Mutant(
         "members-named-secret", "A member whose name says that it is secret is hidden.", "lrs/auth/masking.py",
-        "                if not hidden and SECRET_NAMES.match(key):", "                if not key:",
+        "                if not hidden and SECRET_NAMES.match(key):", "                if hidden and SECRET_NAMES.match(key):",
         ("tests/auth/test_masking.py::test_no_person_and_no_secret_is_left",)),
     Mutant(
         "a-reader-sees-secrets-of-targets", "Secrets among the settings of a target or a connection are masked wherever they are shown.",

@@ -43,7 +43,10 @@ def test_anything_else_is_not(store, header):
 def test_a_wrong_secret_and_a_revoked_credential_open_nothing(store):
     new = made(store)
     header = basic(new.credential.key, new.secret)
-    assert credentials.authenticate(store, header + "A") is None
+    another = made(store, name="LMS")
+    for wrong in (new.secret + "A", new.secret[:-1], another.secret, ""):
+        assert credentials.authenticate(store, basic(new.credential.key, wrong)) is None
+    assert credentials.authenticate(store, header) == new.credential
     assert store.revoke(new.credential.key)
     assert credentials.authenticate(store, header) is None
     assert not store.revoke("nobody")

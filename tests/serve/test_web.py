@@ -99,8 +99,12 @@ def test_the_application_sees_path_query_headers_and_body_as_wsgi_says(web: Runn
 
 
 def test_a_header_with_an_underscore_cannot_pass_for_another(web: Running) -> None:
-    connection = web.half_sent(b"GET / HTTP/1.1\r\nHost: x\r\nX_Forwarded_For: 1.2.3.4\r\nConnection: close\r\n\r\n")
-    assert b"1.2.3.4" not in b"".join(iter(lambda: connection.recv(65_536), b""))
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX_Forwarded_For: 1.2.3.4\r\nX_Request_ID: 5.6.7.8\r\nX-Plain: 9\r\nConnection: close\r\n\r\n"
+    connection = web.half_sent(head)
+    answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert b'"HTTP_X_PLAIN": "9"' in answer
+    assert b"1.2.3.4" not in answer
+    assert b"5.6.7.8" not in answer
 
 
 def test_fifty_half_sent_bodies_hold_no_thread(web: Running) -> None:

@@ -202,6 +202,17 @@ def test_a_revoke_cancels_what_the_target_surely_did_not_take(work: SqliteWork, 
     assert (states(work)[2], claim(work)) == ("cancelled", [])
 
 
+@pytest.mark.parametrize("status", [401, 410])
+def test_a_revoke_that_is_owed_while_its_completion_is_being_sent_goes_out_only_if_that_may_have_arrived(
+        work: SqliteWork, status: int) -> None:
+    for key, answered, after in (("a", status, []), ("b", 400, ["learning.revoked"])):
+        publish(work, ("completed", key, 1))
+        [being_sent] = claim(work)
+        publish(work, ("revoked", key, 2))
+        end(work, being_sent, "dead", status=answered)
+        assert [one.event for one in claim(work)] == after
+
+
 def test_a_paused_target_keeps_what_it_is_owed_until_it_is_resumed(work: SqliteWork) -> None:
     assert work.set_target_state("hris", "paused", "wrong key")
     publish(work, ("completed", "a", 1))
