@@ -1,5 +1,5 @@
 # Two targets matter to a newcomer: demo and test.
-.PHONY: demo test lint bench bench-peers campaign conformance simulate clean
+.PHONY: demo test lint bench bench-peers campaign conformance simulate mutants clean
 
 demo:
 	./bootstrap
@@ -33,6 +33,10 @@ campaign:
 simulate:
 	./bootstrap
 	.venv/bin/python -m simulation $(ARGS)
+
+mutants:
+	./bootstrap test
+	.venv/bin/python -m mutants $(ARGS)
 
 conformance:
 	./bootstrap

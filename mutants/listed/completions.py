@@ -41,7 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
          "tests/workers/sessions/test_conclude.py::test_two_devices_at_once_count_their_union_once")),
     Mutant(
         "a-worse-result-is-sent", "A failed after a passed is recorded and not sent (rule 13).", "lrs/completions/outcome.py",
-        "current is None or RANK[status] > RANK[current[1]] or", "current is None or RANK[status] >= 0 or",
+        '"failed": 3, "passed": 4,', '"failed": 5, "passed": 4,',
         ("tests/completions/test_rules_outcomes.py::test_rule_13_failed_after_passed_is_recorded_and_not_sent",)),
     Mutant(
         "a-void-revokes-nothing", "A void takes back what rested on the voided statement.", ROUND,
