@@ -9,6 +9,7 @@ from lrs.services import Services
 from lrs.sources.retention import purge
 from workers.connectors.http import GuardedClient
 from workers.connectors.registry import connectors
+from workers.definitions import Definitions
 from workers.deliver import Deliverer
 from workers.route import route_once
 from workers.sessions.conclude import conclude_due
@@ -75,13 +76,13 @@ def _reports(services: Services, owner: str) -> Work:
 
 
 def _upkeep(services: Services, owner: str) -> Work:
-    """Merge young index rows and write left-over reference rows in short slices, and now and then checkpoint."""
-    statements = services.store.statements
+    """Merge young index rows, write left-over reference rows and learn definitions in short slices; now and then checkpoint."""
+    statements, define = services.store.statements, Definitions(services)
     checkpointed = time.monotonic()
 
     def slice_() -> int:
         nonlocal checkpointed
-        done = statements.merge_postings() + statements.do_shadow_todo()
+        done = statements.merge_postings() + statements.do_shadow_todo() + define()
         if time.monotonic() - checkpointed > CHECKPOINT_SECONDS:
             checkpointed = time.monotonic()
             for file in services.store.files:

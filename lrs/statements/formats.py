@@ -11,6 +11,13 @@ from lrs.statements.members import elements, is_object, members, put_array, put_
 
 NAMES = ("exact", "ids", "canonical")  # xAPI 1.0.3 Communication 2.1.3, parameter `format`
 Rewrite = Callable[[bytes], bytes]
+Definitions = Callable[[str], bytes | None]
+"""From an activity's id to its definition as JSON; None where nothing is known."""
+
+
+def nothing_known(activity_id: str) -> bytes | None:
+    """No activity has a definition but that of the statement itself."""
+    return None
 
 
 def page(statements: Iterable[bytes], more: str) -> bytes:
@@ -18,16 +25,17 @@ def page(statements: Iterable[bytes], more: str) -> bytes:
     return b'{"statements":' + put_array(statements) + b',"more":' + msgspec.json.encode(more) + b"}"
 
 
-def formatted(text: bytes, name: str, languages: Sequence[str] = ()) -> bytes:
+def formatted(text: bytes, name: str, languages: Sequence[str] = (), known: Definitions = nothing_known) -> bytes:
     """A stored statement in format `name`. Numbers keep their digits in every format.
 
     `exact`: the bytes as stored. `ids`: of Agents, Groups, Activities and the Verb only what identifies them.
-    `canonical`: one language of each language map, the best for `languages` (see `lrs.statements.languages`).
+    `canonical`: one language of each language map, the best for `languages` (see `lrs.statements.languages`), and of each
+    Activity the definition that is `known` (Communication 2.1.3), its own where none is.
     """
     if name == "ids":
         return _statement_ids(text)
     if name == "canonical":
-        return _canonical(languages)(text)
+        return _canonical(languages, known)(text)
     return text
 
 
@@ -122,7 +130,7 @@ def _statement_ids(text: bytes) -> bytes:
 # --- canonical -------------------------------------------------------------------------------------------------------
 
 
-def _canonical(languages: Sequence[str]) -> Rewrite:
+def _canonical(languages: Sequence[str], known: Definitions) -> Rewrite:
     def language_map(text: bytes) -> bytes:
         found = members(text)
         tag = chosen(tuple(found), languages)
@@ -134,7 +142,14 @@ def _canonical(languages: Sequence[str]) -> Rewrite:
     component = _changed({"description": language_map})
     named = {"name": language_map, "description": language_map}
     components = dict.fromkeys(("choices", "scale", "source", "target", "steps"), each(component))
-    activity = _changed({"definition": _changed({**named, **components})})
+    definition = _changed({**named, **components})
+
+    def activity(text: bytes) -> bytes:
+        found = members(text)
+        told = known(msgspec.json.decode(found["id"]))
+        if told is None:
+            told = found.get("definition")
+        return text if told is None else put_together({**found, "definition": definition(told)})
 
     def activities(text: bytes) -> bytes:
         one_or_more = {k: activity(v) if is_object(v) else each(activity)(v) for k, v in members(text).items()}

@@ -9,6 +9,7 @@ from lrs.store.sqlite.audit import SqliteAudit
 from lrs.store.sqlite.connections import SqliteConnections
 from lrs.store.sqlite.credentials import SqliteCredentials
 from lrs.store.sqlite.database import Database
+from lrs.store.sqlite.definitions import SqliteDefinitions
 from lrs.store.sqlite.directory import SqliteDirectory
 from lrs.store.sqlite.documents import SqliteDocuments
 from lrs.store.sqlite.mappings import SqliteMappings
@@ -29,6 +30,7 @@ class Store:
     connections: SqliteConnections
     audit: SqliteAudit
     documents: SqliteDocuments
+    definitions: SqliteDefinitions
     attachments: FileAttachments
     mappings: SqliteMappings
     work: SqliteWork
@@ -68,6 +70,7 @@ def open_store(place: str | Path) -> Store:
         connections=SqliteConnections(statements),
         audit=SqliteAudit(statements),
         documents=SqliteDocuments(statements),
+        definitions=SqliteDefinitions(statements),
         attachments=FileAttachments(folder / "attachments"),
         mappings=SqliteMappings(statements),
         work=SqliteWork(work),

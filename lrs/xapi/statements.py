@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import orjson
@@ -22,6 +22,7 @@ from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.store.protocols.attachments import Staged
 from lrs.xapi import launches
+from lrs.xapi.known import definitions_of
 from lrs.xapi.params import answered, only, pairs, version
 from lrs.xapi.responses import STATEMENTS, statements
 
@@ -74,16 +75,14 @@ def _single(asked: Asked, statement_id: str, mine: str | None) -> Response:
     record = store.get(statement_id, voided=asked.voided)
     if record is None or (mine is not None and record.credential_id != mine) or not launches.readable(record):
         raise Refused(404, f"there is no {'voided ' if asked.voided else ''}statement {statement_id} that you may read")
-    text = formats.formatted(_shown(record), asked.format, _languages())
+    text = _formatted(asked, [record])[0]
     return statements(text, consistent_through=through, data=_data([record]) if asked.attachments else None, stored=record.seq)
 
 
 def _page(asked: Asked) -> Response:
     page = services_of_request().store.statements.page(asked.query)
     records = [record for record in page.records if launches.readable(record)]
-    languages = _languages()
-    texts = (formats.formatted(_shown(record), asked.format, languages) for record in records)
-    content = formats.page(texts, "" if page.more is None else _more(page.more))
+    content = formats.page(_formatted(asked, records), "" if page.more is None else _more(page.more))
     return statements(content, consistent_through=page.consistent_through, data=_data(records) if asked.attachments else None)
 
 
@@ -107,6 +106,13 @@ def _more(position: int) -> str:
     asked = [one for one in request.query_string.decode("latin-1").split("&") if one and not one.startswith(f"{CURSOR}=")]
     query = "&".join([quote(one, safe=SPELLED, encoding="latin-1") for one in asked] + [f"{CURSOR}={position}"])
     return f"{quote(request.script_root)}{STATEMENTS}?{query}"
+
+
+def _formatted(asked: Asked, records: Sequence[Record]) -> list[bytes]:
+    """The statements' texts in the format that was asked for."""
+    known = definitions_of(records) if asked.format == "canonical" and records else formats.nothing_known
+    languages = _languages()
+    return [formats.formatted(_shown(record), asked.format, languages, known) for record in records]
 
 
 def _languages() -> tuple[str, ...]:

@@ -1,0 +1,38 @@
+"""Folds what statements say of activities, each with the weight of who stored it: may its credential define?"""
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from lrs.auth.scopes import allowed
+from lrs.statements.definitions import Known, definitions_in
+from lrs.statements.record import Record
+from lrs.store.protocols.credentials import Credentials
+
+
+def learned(
+    credentials: Credentials, known: Mapping[str, Known], records: Iterable[Record], only: Collection[str] | None = None
+) -> dict[str, Known]:
+    """What is known after these records, oldest first; voided ones teach nothing. Only what changed is given, of the
+    activities `only` (None: of all). A credential that is gone may define nothing."""
+    changed: dict[str, Known] = {}
+    last: dict[tuple[str, bool], bytes] = {}
+    may: dict[str, bool] = {}
+    for record in records:
+        if record.voided:
+            continue
+        for activity, definition in definitions_in(record.text):
+            if only is not None and activity not in only:
+                continue
+            who = record.credential_id
+            if who not in may:
+                found = credentials.by_key(who)
+                may[who] = found is not None and allowed(found.scopes, "define")
+            # most content says the same with every statement
+            if last.get((activity, may[who])) == definition:
+                continue
+            last[activity, may[who]] = definition
+            before = changed.get(activity) or known.get(activity) or Known()
+            after = before.learned(definition, may_define=may[who])
+            if after != before:
+                changed[activity] = after
+    return changed
