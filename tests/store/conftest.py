@@ -1,14 +1,19 @@
-"""Stores under test: a factory that opens the same files again, as another process would."""
+"""Stores under test: factories that open the same store again, as another process would."""
 from __future__ import annotations
 
+import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
 from lrs.statements.record import Prepared
-from lrs.store.sqlite.database import Database
-from lrs.store.sqlite.statements import SqliteStatements
+from lrs.store.mongo.statements import MongoStatements
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "parts"))
+
+from real_mongo import Mongo
+from store_openers import opened
 
 
 def same(stored: bytes, received: bytes) -> bool:
@@ -23,29 +28,74 @@ def prepared(statement_id: str | None = None, terms: tuple[int, ...] = (1,), *, 
                     target if void else None, may_void_any)
 
 
-def open_sqlite(folder: Path, ticks=None) -> tuple[SqliteStatements, Database]:
-    """A second opening of the same file is a second Database: what another process has."""
-    database = Database(folder / "statements.db")
-    store = SqliteStatements(database, ticks)
-    store.migrate()
-    return store, database
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory):
+    """One server for all tests of a run; each test has a database of its own."""
+    server = Mongo(tmp_path_factory.mktemp("mongo"))
+    print("MongoDB cases run on", server.name)
+    yield server
+    server.stop()
 
 
-OPENERS = {"sqlite": open_sqlite}
+@pytest.fixture
+def mongo_place(mongo_server):
+    """The URL of an empty database."""
+    name = f"lrs_{uuid.uuid4().hex}"
+    yield mongo_server.url(name)
+    mongo_server.drop(name)
 
 
-@pytest.fixture(params=sorted(OPENERS))
-def open_statements(request, tmp_path):
-    opened = []
+@pytest.fixture
+def sqlite_place(tmp_path):
+    """A folder."""
+    return str(tmp_path)
+
+
+@pytest.fixture(params=["mongo", "sqlite"])
+def place(request):
+    """Where a store of each kind is opened."""
+    return request.getfixturevalue(f"{request.param}_place")
+
+
+def opener(place):
+    """A function that opens the store at this place, and what closes all that it opened."""
+    stores = []
 
     def open_one(**options):
-        store, database = OPENERS[request.param](tmp_path, **options)
-        opened.append(database)
-        return store
+        stores.append(opened(place, **options))
+        return stores[-1][0]
 
+    def close():
+        for store, database in stores:
+            if isinstance(store, MongoStatements):
+                store.close()
+            database.close()
+
+    return open_one, close
+
+
+@pytest.fixture
+def open_statements(place):
+    """Opens the same store again, of each kind."""
+    open_one, close = opener(place)
     yield open_one
-    for database in opened:
-        database.close()
+    close()
+
+
+@pytest.fixture
+def open_sqlite(sqlite_place):
+    """Opens the same files again: for what is promised of files only."""
+    open_one, close = opener(sqlite_place)
+    yield open_one
+    close()
+
+
+@pytest.fixture
+def open_mongo(mongo_place):
+    """Opens the same database again: for what is promised of MongoDB only."""
+    open_one, close = opener(mongo_place)
+    yield open_one
+    close()
 
 
 @pytest.fixture

@@ -1,21 +1,19 @@
-"""A process that writes to a statements file: argv are folder, threads, statements a thread, and a seed for ids."""
+"""A process that writes statements: argv are place (folder or URL), threads, statements a thread, and a seed for ids."""
 import json
 import sys
 import threading
 import uuid
-from pathlib import Path
+
+from store_openers import opened
 
 from lrs.errors import Conflict
 from lrs.statements.record import Prepared
-from lrs.store.sqlite.database import Database
-from lrs.store.sqlite.statements import SqliteStatements
 
 
-def main(folder: str, threads: int, each: int, seed: str) -> None:
+def main(place: str, threads: int, each: int, seed: str) -> None:
     """Prints the ids that were acknowledged as new, and how many were refused. A seed makes ids that another
     process with that seed makes too, under a body of its own."""
-    store = SqliteStatements(Database(Path(folder) / "statements.db"))
-    store.migrate()
+    store, _ = opened(place)
     own = uuid.uuid4().bytes
     accepted: list[str] = []
     refused: list[str] = []

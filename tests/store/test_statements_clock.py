@@ -1,4 +1,6 @@
-"""No time that was given is given again: not after a step back, a reboot, or a move to another host."""
+"""No time that was given is given again: not after a step back, a reboot, or a move to another host.
+
+Of files only: they live by the clock of their machine. MongoDB's time is its server's (test_mongo_intents.py)."""
 import shutil
 
 import pytest
@@ -29,8 +31,8 @@ def machine():
     return Machine()
 
 
-def test_a_step_back_of_the_wall_clock_is_not_seen(open_statements, make, equal, machine):
-    store = open_statements(ticks=machine.ticks)
+def test_a_step_back_of_the_wall_clock_is_not_seen(open_sqlite, make, equal, machine):
+    store = open_sqlite(ticks=machine.ticks)
     first = store.add([make()], equal)[0].seq
     through = store.consistent_through()
     machine.wall -= 3600 * SECOND
@@ -40,8 +42,8 @@ def test_a_step_back_of_the_wall_clock_is_not_seen(open_statements, make, equal,
     assert second == first + SECOND
 
 
-def test_a_step_forward_is_followed_and_then_kept(open_statements, make, equal, machine):
-    store, other = open_statements(ticks=machine.ticks), open_statements(ticks=machine.ticks)
+def test_a_step_forward_is_followed_and_then_kept(open_sqlite, make, equal, machine):
+    store, other = open_sqlite(ticks=machine.ticks), open_sqlite(ticks=machine.ticks)
     store.add([make()], equal)
     machine.wall += 3600 * SECOND
     assert store.add([make()], equal)[0].seq == machine.wall
@@ -50,8 +52,8 @@ def test_a_step_forward_is_followed_and_then_kept(open_statements, make, equal, 
     assert other.add([make()], equal)[0].seq == machine.wall + 3600 * SECOND
 
 
-def test_a_reader_never_believes_a_wall_clock_that_the_writer_may_not_see(open_statements, make, equal, machine):
-    store, writer = open_statements(ticks=machine.ticks), open_statements(ticks=machine.ticks)
+def test_a_reader_never_believes_a_wall_clock_that_the_writer_may_not_see(open_sqlite, make, equal, machine):
+    store, writer = open_sqlite(ticks=machine.ticks), open_sqlite(ticks=machine.ticks)
     store.add([make()], equal)
     machine.wall += 3600 * SECOND
     through = store.consistent_through()
@@ -61,19 +63,19 @@ def test_a_reader_never_believes_a_wall_clock_that_the_writer_may_not_see(open_s
 
 
 @pytest.mark.parametrize("wall", [T0 - 86_400 * SECOND, T0, T0 + 86_400 * SECOND], ids=["slow", "right", "fast"])
-def test_a_reboot_with_any_clock_stays_above_what_was_given(open_statements, make, equal, machine, wall):
-    store = open_statements(ticks=machine.ticks)
+def test_a_reboot_with_any_clock_stays_above_what_was_given(open_sqlite, make, equal, machine, wall):
+    store = open_sqlite(ticks=machine.ticks)
     given = [store.add([make()], equal)[0].seq]
     for _ in range(20):
         machine.pass_time(0.7)
         given.append(store.consistent_through())
-    after = open_statements(ticks=Machine(wall, 3 * SECOND, "second").ticks)
+    after = open_sqlite(ticks=Machine(wall, 3 * SECOND, "second").ticks)
     assert after.consistent_through() >= max(given)
     assert after.add([make()], equal)[0].seq > max(given)
 
 
-def test_data_copied_to_a_host_whose_clock_is_behind_keep_the_promise(open_statements, make, equal, machine, tmp_path):
-    store = open_statements(ticks=machine.ticks)
+def test_data_copied_to_a_host_whose_clock_is_behind_keep_the_promise(open_sqlite, make, equal, machine, tmp_path):
+    store = open_sqlite(ticks=machine.ticks)
     store.add([make()], equal)
     machine.pass_time(30)
     through = store.consistent_through()
@@ -89,16 +91,16 @@ def test_data_copied_to_a_host_whose_clock_is_behind_keep_the_promise(open_state
     database.close()
 
 
-def test_many_statements_in_one_microsecond_have_seqs_of_their_own(open_statements, make, equal, machine):
-    store = open_statements(ticks=machine.ticks)
+def test_many_statements_in_one_microsecond_have_seqs_of_their_own(open_sqlite, make, equal, machine):
+    store = open_sqlite(ticks=machine.ticks)
     seqs = [one.seq for _ in range(5) for one in store.add([make() for _ in range(300)], equal)]
     assert seqs == sorted(set(seqs))
-    after = open_statements(ticks=Machine(T0 - SECOND, 0, "second").ticks)
+    after = open_sqlite(ticks=Machine(T0 - SECOND, 0, "second").ticks)
     assert after.add([make()], equal)[0].seq > seqs[-1]
 
 
-def test_consistent_through_keeps_pace_with_an_idle_file_for_minutes(open_statements, make, equal, machine):
-    store = open_statements(ticks=machine.ticks)
+def test_consistent_through_keeps_pace_with_an_idle_file_for_minutes(open_sqlite, make, equal, machine):
+    store = open_sqlite(ticks=machine.ticks)
     store.add([make()], equal)
     for _ in range(30):
         machine.pass_time(11)

@@ -1,18 +1,38 @@
 """Random operations leave the store and a pure model of it in the same state."""
 import tempfile
 import uuid
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from statements_model import Model, Refused
+from store_openers import opened
 
 from lrs.errors import Conflict, Forbidden
 from lrs.statements.record import Query
-from lrs.store.sqlite.database import Database
-from lrs.store.sqlite.statements import SqliteStatements
+
+
+@pytest.fixture(params=["mongo", "sqlite"])
+def fresh(request):
+    """Opens an empty store of each kind, as often as it is asked."""
+    @contextmanager
+    def one():
+        with ExitStack() as left:
+            if request.param == "sqlite":
+                store, database = opened(left.enter_context(tempfile.TemporaryDirectory()))
+            else:
+                server = request.getfixturevalue("mongo_server")
+                name = f"lrs_{uuid.uuid4().hex}"
+                left.callback(server.drop, name)
+                store, database = opened(server.url(name))
+            left.callback(database.close)
+            yield store
+
+    return one
+
 
 IDS = [str(uuid.UUID(int=n + 1)) for n in range(8)]
 NAMES = st.sampled_from(IDS)
@@ -61,12 +81,15 @@ def outcome(store, batch, equal):
         return type(error).__name__
 
 
-def run(batches, merges, equal, in_request, monkeypatch):
-    with tempfile.TemporaryDirectory() as folder, monkeypatch.context() as patched:
-        patched.setattr("lrs.store.sqlite.references.IN_REQUEST", in_request)
-        database = Database(Path(folder) / "statements.db")
-        store, model = SqliteStatements(database), Model()
-        store.migrate()
+def limited(monkeypatch, pairs):
+    for kind in ("sqlite", "mongo"):
+        monkeypatch.setattr(f"lrs.store.{kind}.references.IN_REQUEST", pairs)
+
+
+def run(fresh, batches, merges, equal, in_request, monkeypatch):
+    with fresh() as store, monkeypatch.context() as patched:
+        limited(patched, in_request)
+        model = Model()
         for batch, merge in zip(batches, merges, strict=False):
             try:
                 expected = model.add(batch)
@@ -78,20 +101,19 @@ def run(batches, merges, equal, in_request, monkeypatch):
         while store.do_shadow_todo(2):
             pass
         agree(store, model)
-        database.close()
 
 
-def test_random_operations(make, equal, monkeypatch):
+def test_random_operations(fresh, make, equal, monkeypatch):
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.lists(statements(make), min_size=1, max_size=3), min_size=1, max_size=10),
            st.lists(st.integers(0, 5), min_size=10, max_size=10), st.sampled_from([0, 1, 3, 1000]))
     def check(batches, merges, in_request):
-        run(batches, merges, equal, in_request, monkeypatch)
+        run(fresh, batches, merges, equal, in_request, monkeypatch)
 
     check()
 
 
-def test_every_subset_of_filters_with_references_equals_brute_force(make, equal, monkeypatch):
+def test_every_subset_of_filters_with_references_equals_brute_force(fresh, make, equal, monkeypatch):
     # chains in both orders of arrival, a loop of three, one that refers to itself, a tail that enters the loop, a void
     links = [None, 0, 1, 5, 3, 4, 6, 3]
     for turn in range(8):
@@ -101,11 +123,11 @@ def test_every_subset_of_filters_with_references_equals_brute_force(make, equal,
         by_id = {one.id: one for one in batch}
         voids = [make(str(uuid.UUID(int=99)), (2,), target=IDS[1], void=True)]
         for in_request in (1, 1000):
-            run([[by_id[name]] for name in order] + [voids], [2] * 9, equal, in_request, monkeypatch)
+            run(fresh, [[by_id[name]] for name in order] + [voids], [2] * 9, equal, in_request, monkeypatch)
 
 
 def test_more_referrers_than_a_request_may_index_are_found_after_the_worker(make, equal, statements_store, monkeypatch):
-    monkeypatch.setattr("lrs.store.sqlite.references.IN_REQUEST", 20)
+    limited(monkeypatch, 20)
     target = make(terms=(9,))
     referrers = [make(terms=(1,), target=target.id) for _ in range(100)]
     statements_store.add(referrers, equal)

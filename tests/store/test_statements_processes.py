@@ -1,4 +1,4 @@
-"""Several processes on the same file: one wins an id, and a follower by Consistent-Through misses nothing."""
+"""Several processes on the same store: one wins an id, and a follower by Consistent-Through misses nothing."""
 import json
 import subprocess
 import sys
@@ -14,8 +14,8 @@ from lrs.store.sqlite import rows
 WRITER = Path(__file__).with_name("statements_writer.py")
 
 
-def start(folder, threads, each, seed=""):
-    return subprocess.Popen([sys.executable, WRITER, str(folder), str(threads), str(each), seed], stdout=subprocess.PIPE)
+def start(place, threads, each, seed=""):
+    return subprocess.Popen([sys.executable, WRITER, place, str(threads), str(each), seed], stdout=subprocess.PIPE)
 
 
 def result(process):
@@ -24,18 +24,18 @@ def result(process):
     return json.loads(out)
 
 
-def test_of_two_processes_that_add_the_same_ids_one_wins_each(open_statements, tmp_path):
+def test_of_two_processes_that_add_the_same_ids_one_wins_each(open_statements, place):
     store = open_statements()
-    one, two = [result(process) for process in [start(tmp_path, 4, 50, "same") for _ in range(2)]]
+    one, two = [result(process) for process in [start(place, 4, 50, "same") for _ in range(2)]]
     assert set(one["accepted"]) | set(two["accepted"]) == set(one["accepted"] + one["refused"])
     assert not set(one["accepted"]) & set(two["accepted"])
     assert len(one["accepted"]) + len(two["accepted"]) == store.count() == 200
 
 
 @pytest.mark.parametrize("way", ["follow", "pages by consistent-through"])
-def test_a_follower_misses_nothing_while_eight_threads_in_two_processes_write(open_statements, tmp_path, way):
+def test_a_follower_misses_nothing_while_eight_threads_in_two_processes_write(open_statements, place, way):
     store = open_statements()
-    writers = [start(tmp_path, 8, 150) for _ in range(2)]
+    writers = [start(place, 8, 150) for _ in range(2)]
     seen, at, results = [], 0, []
     waiting = threading.Thread(target=lambda: results.extend(map(result, writers)))
     waiting.start()
@@ -61,8 +61,8 @@ def test_a_follower_misses_nothing_while_eight_threads_in_two_processes_write(op
     assert set(acknowledged) == set(seen)
 
 
-def test_a_reader_inside_an_older_snapshot_promises_nothing_newer(open_statements, make, equal):
-    store, writer = open_statements(), open_statements()
+def test_a_reader_inside_an_older_snapshot_promises_nothing_newer(open_sqlite, make, equal):
+    store, writer = open_sqlite(), open_sqlite()
     store.add([make()], equal)
     with store._database.read() as db:
         db.execute("SELECT count(*) FROM statements").fetchone()
@@ -72,16 +72,16 @@ def test_a_reader_inside_an_older_snapshot_promises_nothing_newer(open_statement
     assert store.consistent_through() >= late.seq
 
 
-def test_a_reader_while_somebody_writes_promises_what_it_sees(open_statements, make, equal):
-    store, writer = open_statements(), open_statements()
+def test_a_reader_while_somebody_writes_promises_what_it_sees(open_sqlite, make, equal):
+    store, writer = open_sqlite(), open_sqlite()
     (first,) = store.add([make()], equal)
     with writer._database.write():
         assert store.consistent_through() == first.seq
     assert store.consistent_through() > first.seq
 
 
-def test_who_waits_for_the_lock_is_stamped_when_he_has_it(open_statements, make, equal):
-    store, other = open_statements(), open_statements()
+def test_who_waits_for_the_lock_is_stamped_when_he_has_it(open_sqlite, make, equal):
+    store, other = open_sqlite(), open_sqlite()
     store.add([make()], equal)
     added = []
     waiting = threading.Thread(target=lambda: added.extend(store.add([make()], equal)))
@@ -93,8 +93,8 @@ def test_who_waits_for_the_lock_is_stamped_when_he_has_it(open_statements, make,
     assert added[0].seq >= released
 
 
-def test_what_is_stored_after_the_snapshot_is_not_promised_by_it(open_statements, make, equal, monkeypatch):
-    store, writer = open_statements(), open_statements()
+def test_what_is_stored_after_the_snapshot_is_not_promised_by_it(open_sqlite, make, equal, monkeypatch):
+    store, writer = open_sqlite(), open_sqlite()
     store.add([make()], equal)
     highest, late = rows.highest, []
 
@@ -111,8 +111,8 @@ def test_what_is_stored_after_the_snapshot_is_not_promised_by_it(open_statements
     assert page.consistent_through < late[0]
 
 
-def test_who_comes_to_write_while_the_clock_is_read_is_noticed(open_statements, make, equal, monkeypatch):
-    store, writer = open_statements(), open_statements()
+def test_who_comes_to_write_while_the_clock_is_read_is_noticed(open_sqlite, make, equal, monkeypatch):
+    store, writer = open_sqlite(), open_sqlite()
     (first,) = store.add([make()], equal)
     now, inside = store._now, []
 

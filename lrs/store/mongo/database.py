@@ -1,0 +1,246 @@
+"""One MongoDB database: calls under a deadline, transactions repeated until they stand, collections and indexes by migrate only."""
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pymongo
+from bson.codec_options import CodecOptions
+from pymongo import MongoClient, ReadPreference, WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.database import Database as Named
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from lrs.errors import StoreUnavailable
+
+Document = dict[str, Any]
+Result = TypeVar("Result")
+DUPLICATE, CONFLICT = 11000, 112
+PATIENCE = 5.0
+"""Seconds that a call may take, and a transaction with all its repetitions."""
+DURABLE = WriteConcern("majority", j=True)
+STANDALONE = (
+    "this MongoDB is a single server without a replica set, and has no transactions. One node is enough; to mend it:\n"
+    "  mongod --replSet rs0 … (or replication.replSetName: rs0 in mongod.conf), started again\n"
+    '  mongosh --eval "rs.initiate()"'
+)
+
+
+class Standalone(StoreUnavailable):
+    """The server is no member of a replica set; the text says how it becomes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What one part needs: its indexes by collection and name, and the documents that must be there (by `_id`)."""
+
+    indexes: Mapping[str, Mapping[str, Sequence[tuple[str, int]]]]
+    seeds: Mapping[str, Callable[[], list[Document]]] = field(default_factory=dict)
+    sparse: frozenset[str] = frozenset()
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """What the driver raises inside is raised as `StoreUnavailable`."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreUnavailable(error) from error
+
+
+class Calls:
+    """The calls of the driver, in a session's transaction or (None) each by itself."""
+
+    def __init__(self, database: Database, session: ClientSession | None = None) -> None:
+        self._database, self._session = database, session
+
+    def find(self, name: str, wanted: Document, fields: Document | None = None, *, sort: Sequence[tuple[str, int]] | None = None,
+             limit: int = 0) -> list[Document]:
+        """The documents that match, all of them in one batch where the limit says how many."""
+        return self._database.call(name, lambda c: list(c.find(wanted, fields, sort=sort, limit=limit, batch_size=limit + 1 if limit else 0,
+                                                               session=self._session)))
+
+    def one(self, name: str, wanted: Document, fields: Document | None = None, *,
+            sort: Sequence[tuple[str, int]] | None = None) -> Document | None:
+        """The first document that matches."""
+        found = self.find(name, wanted, fields, sort=sort, limit=1)
+        return found[0] if found else None
+
+    def count(self, name: str, wanted: Document, most: int = 0) -> int:
+        """How many documents match, counted up to `most` where it is given."""
+        limit = {"limit": most} if most else {}
+        return int(self._database.call(name, lambda c: c.count_documents(wanted, session=self._session, **limit)))
+
+    def insert(self, name: str, documents: Sequence[Document]) -> None:
+        """Add new documents, in order."""
+        self._database.call(name, lambda c: c.insert_many(documents, session=self._session))
+
+    def update(self, name: str, wanted: Document, change: Document, *, upsert: bool = False) -> bool:
+        """Change the one document that matches; whether there was one."""
+        done = self._database.call(name, lambda c: c.update_one(wanted, change, upsert=upsert, session=self._session))
+        return bool(done.matched_count > 0)
+
+    def update_many(self, name: str, wanted: Document, change: Document) -> None:
+        """Change all documents that match."""
+        self._database.call(name, lambda c: c.update_many(wanted, change, session=self._session))
+
+    def replace(self, name: str, wanted: Document, document: Document) -> bool:
+        """Put a document in the place of the one that matches; whether there was one."""
+        return bool(self._database.call(name, lambda c: c.replace_one(wanted, document, session=self._session)).matched_count > 0)
+
+    def write_each(self, name: str, writes: Sequence[pymongo.UpdateOne]) -> None:
+        """Several updates in one call."""
+        self._database.call(name, lambda c: c.bulk_write(writes, session=self._session))
+
+    def delete(self, name: str, wanted: Document) -> bool:
+        """Delete the one document that matches; whether there was one."""
+        return bool(self._database.call(name, lambda c: c.delete_one(wanted, session=self._session)).deleted_count > 0)
+
+
+class Database:
+    """A client of its own. Writes are acknowledged by the majority, in its journal; reads ask the primary for what the
+    majority has. Connects at the first call. Safe to use from many threads."""
+
+    def __init__(self, url: str, name: str | None = None) -> None:
+        """`name`: the database, where the URL names none (`lrs` otherwise). `retryWrites` is the URL's to turn off."""
+        try:
+            self._client: MongoClient[Document] = MongoClient(url, connect=False, timeoutMS=int(PATIENCE * 1000), appname="concord-lrs")
+            named = self._client.get_database(name) if name else self._client.get_default_database("lrs")
+            self._database: Named[Document] = named.with_options(
+                read_preference=ReadPreference.PRIMARY, write_concern=DURABLE, read_concern=ReadConcern("majority"),
+                codec_options=CodecOptions())
+        except PyMongoError as error:
+            raise StoreUnavailable(error) from error
+        self._checked = False
+
+    def call(self, name: str, what: Callable[[Any], Result]) -> Result:
+        """One call of the driver on a collection. Every one goes through here."""
+        return what(self._database[name])
+
+    @contextmanager
+    def read(self) -> Iterator[Calls]:
+        """Calls that see what a majority has, one after the other, each at least what the one before it saw."""
+        with faults(), self._client.start_session(causal_consistency=True) as session:
+            yield Calls(self, session)
+
+    @contextmanager
+    def alone(self) -> Iterator[Calls]:
+        """Calls each of which is a write by itself, repeated by the driver when its answer was lost."""
+        with faults():
+            yield Calls(self)
+
+    def write(self, work: Callable[[Calls], Result]) -> Result:
+        """What `work(calls)` returned, in one transaction that is durable on return; nothing when it raises.
+
+        `work` runs again, from the start, when another transaction wrote what it writes; it must keep nothing from
+        one time to the next. Raises `StoreUnavailable` when it does not stand within PATIENCE.
+        """
+        self.check()
+        end = time.monotonic() + PATIENCE
+        pause = 0.001
+        with faults(), pymongo.timeout(PATIENCE), self._client.start_session() as session:
+            while True:
+                try:
+                    return self._attempt(session, work)
+                except PyMongoError as error:
+                    if not _passing(error) or time.monotonic() + pause > end:
+                        raise
+                time.sleep(pause * random.random())
+                pause = min(0.1, pause * 2)
+
+    def _attempt(self, session: ClientSession, work: Callable[[Calls], Result]) -> Result:
+        session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
+        try:
+            result = work(Calls(self, session))
+            self.commit(session)
+        except BaseException:
+            if session.in_transaction:
+                session.abort_transaction()
+            raise
+        return result
+
+    def commit(self, session: ClientSession) -> None:
+        """Commit; asked again as long as the answer is lost and there is time."""
+        while True:
+            try:
+                session.commit_transaction()
+                return
+            except PyMongoError as error:
+                if error.timeout or not error.has_error_label("UnknownTransactionCommitResult"):
+                    raise
+
+    def hello(self) -> Document:
+        """What the server says about itself."""
+        with faults():
+            return self._client.admin.command("hello")
+
+    def check(self) -> None:
+        """Raise `Standalone` for a server without a replica set. Asks once."""
+        if not self._checked:
+            said = self.hello()
+            if "setName" not in said and said.get("msg") != "isdbgrid":
+                raise Standalone(STANDALONE)
+            self._checked = True
+
+    def prove(self) -> None:
+        """Insert, abort, look: raise `Standalone` where a transaction cannot be undone."""
+        def insert(calls: Calls) -> None:
+            calls.insert("probes", [{"_id": probe}])
+            raise _Undo
+
+        probe = random.randbytes(16)
+        with suppress(_Undo):
+            self.write(insert)
+        with self.read() as calls:
+            if calls.one("probes", {"_id": probe}):
+                raise Standalone(STANDALONE)
+
+    def migrate(self, layout: Layout) -> None:
+        """Create the collections, indexes and documents of a part that are missing, safe beside other processes."""
+        self.check()
+        with faults(), pymongo.timeout(None):
+            there = set(self._database.list_collection_names())
+            for name, indexes in {"probes": {}, **layout.indexes}.items():
+                if name not in there:
+                    self._create(name)
+                known = {index["name"] for index in self._database[name].list_indexes()}
+                for index, keys in indexes.items():
+                    if index not in known:
+                        self._database[name].create_index(list(keys), name=index, sparse=index in layout.sparse)
+        with self.alone() as calls:
+            for name, documents in layout.seeds.items():
+                for document in documents():
+                    self._seed(calls, name, document)
+        self.prove()
+
+    def _create(self, name: str) -> None:
+        try:
+            self._database.create_collection(name)
+        except PyMongoError:
+            if name not in self._database.list_collection_names():  # else another process was faster
+                raise
+
+    def _seed(self, calls: Calls, name: str, document: Document) -> None:
+        rest = {key: value for key, value in document.items() if key != "_id"}
+        with suppress(DuplicateKeyError):  # two upserts of one _id: the other's stands
+            calls.update(name, {"_id": document["_id"]}, {"$setOnInsert": rest}, upsert=True)
+
+    def close(self) -> None:
+        """Close every connection; the object is of no use afterwards."""
+        self._client.close()
+
+
+class _Undo(Exception):
+    pass
+
+
+def _passing(error: PyMongoError) -> bool:
+    """Whether the transaction may stand when it is done again: another was faster, or the primary is another one now."""
+    if isinstance(error, BulkWriteError):
+        return any(one.get("code") in (DUPLICATE, CONFLICT) for one in (error.details or {}).get("writeErrors", []))
+    return error.has_error_label("TransientTransactionError") or isinstance(error, DuplicateKeyError)
