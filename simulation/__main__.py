@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 
+from simulation.watch import Broken
 from simulation.world import World
 
 LAST = 25
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         world = World(seed, given.days, print if given.verbose else None)
         try:
             world.run()
-        except Exception as fault:
+        except (Exception, Broken) as fault:
             failed += 1
             told(world, fault, given.days, verbose=given.verbose)
         steps += world.taken
@@ -42,9 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def told(world: World, fault: Exception, days: float, *, verbose: bool = False) -> None:
+def told(world: World, fault: BaseException, days: float, *, verbose: bool = False) -> None:
     """Print a failing seed, and how to see it again."""
-    if not isinstance(fault, AssertionError):
+    if not isinstance(fault, Broken):
         traceback.print_exception(fault)
     if not verbose:
         print(*world.trace[-LAST:], sep="\n")

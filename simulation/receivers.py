@@ -93,6 +93,7 @@ class Network:
 
     receivers: dict[str, Receiver]
     wall: Callable[[], int]
+    uptime: Callable[[], int]
     rng: random.Random
     elapsed: int = 0
     answers: list[str] = field(default_factory=list)
@@ -101,6 +102,10 @@ class Network:
     def now_us(self) -> int:
         """The worker's clock."""
         return self.wall() + self.elapsed
+
+    def monotonic(self) -> float:
+        """Seconds of the worker's clock that nobody sets."""
+        return (self.uptime() + self.elapsed) / SECOND
 
     def close_idle(self) -> None:
         """There is nothing to close."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lrs.errors import Conflict, Forbidden, Invalid
+from lrs.errors import Conflict, Forbidden, Invalid, WrongState
 from lrs.ingest.batch import accept
 from lrs.management import maps
 from lrs.statements.record import Query
@@ -161,7 +161,7 @@ def apply(world: World, _: Worker | None) -> None:
         try:
             maps.rollback(store, "verbs", who="admin")
             world.note("map rolled back")
-        except Invalid:
+        except (Invalid, WrongState):
             pass
         return
     if given := world.administration.next_map():
@@ -169,7 +169,7 @@ def apply(world: World, _: Worker | None) -> None:
             made = maps.propose(store, "verbs", given, who="admin", note="", detail={})
             maps.apply(store, "verbs", made.number, who="admin")
             world.note(f"map {made.number} applied: {given[:200]!r}")
-        except Invalid as why:
+        except (Invalid, WrongState) as why:
             world.note(f"map: {why}")
 
 

@@ -24,8 +24,8 @@ ENRICHED = {"user": {"hrisId", "crmId"}, "course": {"title", "hrisType"}}
 """What may be added to an event between two attempts."""
 
 
-class Broken(AssertionError):
-    """An invariant does not hold."""
+class Broken(BaseException):
+    """An invariant does not hold. Not an `Exception`: the product, which bears with faults of a connector, would bear with it."""
 
 
 def must(holds: object, why: str, *details: object) -> None:
@@ -117,6 +117,8 @@ class Watch:
         must((event.get("user") or {}).get("externalId") in self.store.log.now.people, "nothing is sent for whom nobody knows", event)
         must(event["revision"] in out.said.get(event["id"], ()), "what is sent is in the feed", event["id"], event["revision"])
         must(out.owed[key].state not in ("parked", "cancelled"), "what is parked or cancelled is not sent", key, out.owed[key].state)
+        must(key in self.replayed or all(one.state != "delivered" for one in out.attempts.get(key, ())), "what was delivered is not sent "
+             "again", receiver.name, key)
         if not new:
             must(receiver.dedupes, "what cannot drop a repeat gets none", receiver.name, key)
             must(_core(receiver.seen[key]) == _core(event) or key in self.replayed, "a repeat says the same", receiver.seen[key], event)

@@ -46,7 +46,8 @@ class Worker:
         """A new process, with nothing in its hands."""
         self.lives += 1
         self.calls, self.ended = [], []
-        self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, connectors(self.network), rng.random)
+        self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, connectors(self.network), rng.random,
+                               monotonic=self.network.monotonic)
 
 
 @dataclass
@@ -68,7 +69,7 @@ class World:
         self.watch = Watch(self.store, dict(TARGETS), self.steady)
         self.receivers = {name: Receiver(name, kind != "ledger", rng, self.watch.told, secrets=(OLD_SECRET,),
                                          rows_max=3 if kind == "bulk" else 1) for name, kind in TARGETS.items()}
-        self.network = Network(self.receivers, self.clocks.wall, rng)
+        self.network = Network(self.receivers, self.clocks.wall, self.clocks.uptime, rng)
         self.workers = [Worker(name, services, self.network) for name in ("a", "b")[:1 + (rng.random() < 0.5)]]
         self.senders, self.administration = Senders(rng, self.wild), Administration(rng, self.wild)
         self.follower, self.reader = steps.Follower(), steps.Reader()

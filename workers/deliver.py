@@ -69,6 +69,7 @@ class Deliverer:
     connectors: Mapping[str, Connector]
     rng: Callable[[], float] = random.random
     slice: int = 32
+    monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
@@ -79,6 +80,7 @@ class Deliverer:
         self._ended: list[Ended] = []
         self._led = False
         self._targets: dict[str, Target] = {}
+        self._ends: dict[str, float] = {}
 
     def __call__(self) -> int:
         """Start what is due, at most `slice` calls, and record what ended, until nothing is due, or all that is left are
@@ -142,7 +144,9 @@ class Deliverer:
                 return []
             self._targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why) for row in work.targets()}
             longest = max((timeout_of(target) for target in self._targets.values()), default=0.0)
-            claimed = work.claim_due(room, EXCHANGES * longest + MARGIN, self.owner, self.clock(), self._limits, attempts)
+            seconds = EXCHANGES * longest + MARGIN
+            ends = self.monotonic() + seconds
+            claimed = work.claim_due(room, seconds, self.owner, self.clock(), self._limits, attempts)
         except BaseException:
             with self._changed:  # the leases stand: what ended is recorded when the store is back
                 self._ended = ended + self._ended
@@ -150,6 +154,7 @@ class Deliverer:
         calls: dict[str, list[Claimed]] = {}
         for one in claimed:
             calls.setdefault(one.lease, []).append(one)
+            self._ends[one.lease] = ends
         return list(calls.values())
 
     def _work(self, call: list[Claimed]) -> None:
@@ -184,7 +189,14 @@ class Deliverer:
 
     def exchange(self, call: list[Claimed]) -> list[Ended]:
         """Send what one call carries, on the calling thread; what became of each, to be recorded in a turn."""
-        answers = self._answers(call, self._targets.get(call[0].target))
+        ends = self._ends.pop(call[0].lease, None)
+
+        def clock() -> int:
+            # a clock that was set back makes no lease longer: somebody else may have had it in the meantime
+            now = self.clock()
+            return now if ends is None else max(now, call[0].lease_until - round((ends - self.monotonic()) * SECOND))
+
+        answers = self._answers(call, self._targets.get(call[0].target), clock)
         at = self.clock()
         return [Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
                 for claimed, answer in zip(call, answers, strict=True)]
@@ -199,7 +211,7 @@ class Deliverer:
         return Attempt(claimed.id, claimed.lease, at, step.state, step.attempts, step.due, step.why, answer.status,
                        answer.milliseconds, answer.body, unclear, step.target_state, says, step.not_before)
 
-    def _answers(self, call: list[Claimed], target: Target | None) -> list[Answer | None]:
+    def _answers(self, call: list[Claimed], target: Target | None, clock: Callable[[], int]) -> list[Answer | None]:
         connector = self.connectors.get(target.connector) if target else None
         if target is None or connector is None:
             wrong = Answer(Misconfigured(f"there is no connector {target.connector if target else call[0].target!r} here"))
@@ -209,14 +221,14 @@ class Deliverer:
             if isinstance(connector, BatchConnector):
                 return send_all(deliveries, lambda rows: connector.send_batch(rows, target),
                                 lambda one: connector.batch_key(one, target),
-                                lambda rows: _time_left(rows[0], target, self.clock))
-            return [attempt(one, target, connector, self.clock) for one in deliveries]
+                                lambda rows: _time_left(rows[0], target, clock))
+            return [attempt(one, target, connector, clock) for one in deliveries]
         except StoreUnavailable as fault:  # nothing was sent, and nobody else is to blame
             log.warning("%d deliveries to %s go back: %s", len(call), target.name, fault)
             return [None for _ in call]
         except Exception as fault:
             if len(call) > 1:  # which of them it was shows when each goes alone; who takes batches bears a repeat
-                return [self._answers([one], target)[0] for one in call]
+                return [self._answers([one], target, clock)[0] for one in call]
             # A fault of a connector costs its own delivery an attempt, and no other anything.
             log.exception("connector %s failed on %s", target.connector, call[0].id)
             return [Answer(_OwnFault(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}")) for _ in call]

@@ -135,7 +135,9 @@ class ModelDeliveries:
             for key in ids:
                 row = out.owed[key]
                 if row.state in FINISHED:
-                    out.owed[key] = changed(row, unclear=row.state == "delivered", state="pending", attempts=0, lost=0, due=now,
+                    arrived = row.unclear or any(one.state not in ("parked", "cancelled") and not 400 <= (one.status or 0) <= 499
+                                                 for one in out.attempts.get(key, ()))
+                    out.owed[key] = changed(row, unclear=row.state == "delivered" or arrived, state="pending", attempts=0, lost=0, due=now,
                                             why="replayed")
                     count += 1
         return count

@@ -43,6 +43,8 @@ SCRIPTS = (
 NAMESPACE = uuid.UUID("b4c1f6de-8a0e-5d52-9c33-1f0c7d2f9a10")
 UNLIMITED = Unlimited()
 FINISHED = "('delivered', 'dead', 'cancelled')"
+_MAY_HAVE_ARRIVED = """EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.id AND attempts.state NOT IN ('parked', 'cancelled')
+  AND (status IS NULL OR status NOT BETWEEN 400 AND 499))"""
 ROW = "id, target, event, event_id, revision, state, attempts, due, why, created"
 
 
@@ -143,8 +145,8 @@ class Deliveries:
     def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
         """Make finished deliveries due again under the same id, with a fresh schedule; `dry` only counts them.
 
-        Cancelled ones only where named by id or state. What was delivered comes back as unclear: a target that does
-        not drop a repeated id is asked whether it still has it. Later revisions that were delivered follow again, so
+        Cancelled ones only where named by id or state. What was delivered, or may have arrived, comes back as unclear: a
+        target that does not drop a repeated id is asked whether it has it. Later revisions that were delivered follow again, so
         that the target ends at the newest; a revoke of what the target never got is not replayed.
         """
         where, values = _where(wanted)
@@ -156,8 +158,9 @@ class Deliveries:
             return len(ids)
         with self._database.write() as db:
             return db.executemany(
-                f"""UPDATE deliveries SET unclear = (state = 'delivered'), state = 'pending', attempts = 0, lost = 0, due = ?,
-                      why = 'replayed' WHERE id = ? AND state IN {FINISHED}""", [(now, key) for key in ids]).rowcount
+                f"""UPDATE deliveries SET unclear = (state = 'delivered' OR unclear OR {_MAY_HAVE_ARRIVED}), state = 'pending',
+                      attempts = 0, lost = 0, due = ?, why = 'replayed'
+                    WHERE id = ? AND state IN {FINISHED}""", [(now, key) for key in ids]).rowcount
 
     def deliveries(self, wanted: Wanted, limit: int = 100, before: tuple[int, str] | None = None) -> list[DeliveryRow]:
         """The newest first, by (created, id); only those before the given (created, id)."""
