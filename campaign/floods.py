@@ -106,7 +106,10 @@ def _answer(line: socket.socket) -> tuple[int, bytes]:
 def bomb(served: Served) -> tuple[int, bytes]:
     """A megabyte of gzip that unpacks to a gigabyte."""
     machine = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join([machine.compress(b'["'), *(machine.compress(b" " * 2**24) for _ in range(64)), machine.flush()])
+    piece = b" " * 2**24
+    first, again = (machine.compress(piece) + machine.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    # what follows a full flush refers to nothing before it, so that it can be repeated
+    packed = first + again * (GIGABYTE // len(piece) - 1) + machine.flush()
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as line:
         line.sendall(head(served, len(packed), "Content-Encoding: gzip") + packed)
         return _answer(line)

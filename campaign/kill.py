@@ -57,14 +57,15 @@ def run(folder: Path, seed: int, cycles: int = 200, clients: int = 4, pause: flo
             stored = ledger.statements(served, known)
             asked = ledger.filters(served, known, stored, seed)
             ledger.followed(follower, stored)
-            deliveries = ledger.onward(served, stored, receiver, TARGET, reader)
+            deliveries, buried = ledger.onward(served, stored, receiver, TARGET, reader)
             ledger.exported(served, stored, folder / "export")
             must(known.acknowledged, "something was acknowledged at all")
             repeats = sum(times - 1 for times in receiver.times().values())
             kinds = ", ".join(f"{n} {who}" for who, n in sorted(killed.items()))
             return (f"{sum(killed.values())} kills ({kinds}), {len(known.acknowledged)} statements acknowledged in "
                     f"{len(known.groups)} batches and singly, {known.unanswered} requests cut off and repeated, {len(stored)} stored, "
-                    f"{len(known.voided)} voided, {asked} questions, {deliveries} deliveries with {repeats} repeats, "
+                    f"{len(known.voided)} voided, {asked} questions, {deliveries} deliveries with {repeats} repeats "
+                    f"({buried} were replayed, as three workers in a row had been killed over them), "
                     f"{halves} exports killed half-way: nothing lost, nothing doubled")
     finally:
         receiver.close()

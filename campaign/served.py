@@ -33,11 +33,11 @@ def must(holds: object, says: str) -> None:
         raise Broken(says)
 
 
-def until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Ask until the condition holds. Raises `Broken` when it does not within so many seconds."""
+def until(condition: Callable[[], object], seconds: float, what: str, seen: Callable[[], object] = str) -> None:
+    """Ask until the condition holds. Raises `Broken` when it does not within so many seconds, with what is `seen` then."""
     end = time.monotonic() + seconds
     while not condition():
-        must(time.monotonic() < end, f"not within {seconds:g} s: {what}")
+        must(time.monotonic() < end, f"not within {seconds:g} s: {what} {seen() if time.monotonic() >= end else ''}")
         time.sleep(0.03)
 
 
