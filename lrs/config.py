@@ -30,6 +30,9 @@ class Limits:
 
     body_max: int = _setting(16 * 2**20, "count", "bytes", "Largest request body; a larger one is answered 413.")
     attachment_max: int = _setting(200 * 2**20, "count", "bytes", "Largest data of one attachment; a larger one is answered 413.")
+    document_max: int = _setting(
+        16 * 2**20, "count", "bytes", "Largest state or profile document (`body_max` holds too); a larger one is answered 413."
+    )
     statement_max: int = _setting(2**20, "count", "bytes", "Largest single statement; a larger one is answered 413.")
     batch_max: int = _setting(2_000, "count", "statements", "Most statements in one POST.")
     depth_max: int = _setting(100, "count", "levels", "Deepest nesting of JSON in a statement.")

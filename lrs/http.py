@@ -51,7 +51,7 @@ from lrs.store.protocols.rejections import Rejection
 
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
-HELP = "docs/providers.md"
+HELP = "docs/xapi.md"
 _POSITION = re.compile(rb"&cursor=\d{1,19}\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("lrs.http")

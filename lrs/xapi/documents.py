@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 from flask import Response, request
 
-from lrs.errors import Finding, Invalid
+from lrs.errors import Finding, Invalid, TooLarge
 from lrs.http import Refused, answer_json, body, provider, services_of_request
 from lrs.statements import documents, query
 from lrs.statements.documents import Conditions, Document, Key
@@ -33,18 +33,21 @@ class Resource:
     conditional: bool = True
 
     def get(self) -> Response:
-        """The document; without its id the ids of all that stand there, those written after `since`."""
+        """The document; without its id the ids of all that stand there, those written after `since` (exclusive), and when the
+        latest of them was (Communication 2.2, Last-Modified)."""
         given = self._asked(self.scope, "since")
         store = services_of_request().store.documents
         if self.id not in given:
             since = query.value("since", given["since"], "?since", self.section) if "since" in given else None
-            return answer_json(store.ids(self._key(given), since, any_registration=self._any_registration(given)))
+            found = store.ids(self._key(given), since, any_registration=self._any_registration(given))
+            return answer_json(list(found), headers=_modified(max(found.values())) if found else None)
         if "since" in given:
             raise Invalid([Finding("?since", f"since goes with a list; leave out {self.id}, or since", "document.since", self.section)])
-        found = store.get(self._key(given))
-        if found is None:
+        document = store.get(self._key(given))
+        if document is None:
             raise Refused(404, f"there is no document {given[self.id][:200]} there")
-        return Response(found.content, 200, _headers(found))
+        headers = {"ETag": document.etag, "Content-Type": document.content_type, **_modified(document.updated)}
+        return Response(document.content, 200, headers)
 
     def put(self) -> Response:
         """Store the document in place of whatever is there; 204."""
@@ -70,11 +73,12 @@ class Resource:
         given = self._asked(self.scope)
         if self.id not in given:
             raise self._missing(self.id)
+        limit = services_of_request().settings.limits.document_max
         new = Document(body(), request.headers.get("Content-Type", "application/octet-stream"))
         # xAPI 2.0 4.1.4 protects states too, where one would be overwritten
         demanded = "always" if self.conditional else "existing" if version() == "2.0.0" else ""
         conditions = _conditions(demanded if decide is documents.put else "")
-        made = services_of_request().store.documents.change(self._key(given), decide(new, conditions))
+        made = services_of_request().store.documents.change(self._key(given), _within(limit, decide(new, conditions)))
         return Response(status=204, headers={"ETag": made.etag} if made else None)
 
     def _asked(self, scope: str, *more: str) -> dict[str, str]:
@@ -110,10 +114,20 @@ RESOURCES = (
 )
 
 
+def _within(limit: int, decide: documents.Decide) -> documents.Decide:
+    """Also what a merge makes must not be larger than the limit: many small ones would go beyond it."""
+    def decided(stored: Document | None) -> Document | None:
+        made = decide(stored)
+        if made is not None and len(made.content) > limit:
+            raise TooLarge(f"the document would have {len(made.content)} bytes, the limit document_max is {limit}", "document_max", limit)
+        return made
+
+    return decided
+
+
 def _conditions(demanded: str = "") -> Conditions:
     return Conditions(request.headers.get("If-Match"), request.headers.get("If-None-Match"), demanded)
 
 
-def _headers(found: Document) -> dict[str, str]:
-    written = datetime.fromtimestamp(found.updated // 1_000_000, UTC)
-    return {"ETag": found.etag, "Last-Modified": format_datetime(written, usegmt=True), "Content-Type": found.content_type}
+def _modified(updated: int) -> dict[str, str]:
+    return {"Last-Modified": format_datetime(datetime.fromtimestamp(updated // 1_000_000, UTC), usegmt=True)}

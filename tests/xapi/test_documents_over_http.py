@@ -1,14 +1,22 @@
 """The State, Activity Profile and Agent Profile resources, each by the same sentences."""
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 import threading
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+
+from lrs.services import Services
+from lrs.statements.documents import Key
+from lrs.statements.instants import printed
 
 AGENT = json.dumps({"mbox": "mailto:ann@example.com"})
 
@@ -19,6 +27,10 @@ class Kind:
     id: str
     at: dict[str, str]
     scope: str
+
+    @property
+    def kind(self) -> str:
+        return {"stateId": "state"}.get(self.id, "agent_profile" if "agent" in self.at else "activity_profile")
 
 
 KINDS = (
@@ -193,3 +205,89 @@ def test_of_many_writers_who_saw_the_same_tag_one_wins(client_of) -> None:
     for thread in threads:
         thread.join()
     assert sorted(answers) == [204] + [412] * 5
+
+
+@kinds
+def test_a_list_says_when_the_latest_of_it_was_written(client: FlaskClient, kind: Kind) -> None:
+    assert "Last-Modified" not in client.get(kind.path, query_string=kind.at).headers
+    put(client, kind, b"{}", name="one")
+    put(client, kind, b"{}", name="two")
+    single = client.get(kind.path, query_string=named(kind, "two")).headers["Last-Modified"]
+    assert client.get(kind.path, query_string=kind.at).headers["Last-Modified"] == single
+
+
+@kinds
+def test_since_is_exclusive_on_when_a_document_was_last_written(client: FlaskClient, services: Services, kind: Kind) -> None:
+    put(client, kind, b'{"a": 1}', name="one")
+    put(client, kind, b"{}", name="two")
+    written = services.store.documents.ids(
+        Key(kind.kind, kind.at.get("activityId", ""), "mbox mailto:ann@example.com" if "agent" in kind.at else ""))
+    first, second = (printed(written[name]) for name in ("one", "two"))
+    assert client.get(kind.path, query_string={**kind.at, "since": first}).json == ["two"]
+    assert client.get(kind.path, query_string={**kind.at, "since": second}).json == []
+    client.post(kind.path, query_string=named(kind, "one"), data=b'{"b": 2}', content_type="application/json")
+    assert client.get(kind.path, query_string={**kind.at, "since": second}).json == ["one"]
+    assert client.get(kind.path, query_string=named(kind, "one", since=first)).status_code == 400
+
+
+@kinds
+def test_a_document_beyond_its_limit_is_refused_however_it_comes(client_of, services: Services, kind: Kind) -> None:
+    limits = dataclasses.replace(services.settings.limits, document_max=100)
+    client = client_of("all", settings=dataclasses.replace(services.settings, limits=limits))
+    fits, more = b'{"a":"%s"}' % (b"x" * 92), b'{"b":1}'
+    assert put(client, kind, fits).status_code == 204
+    for answer in (put(client, kind, fits + b" ", name="other"),
+                   client.post(kind.path, query_string=named(kind, "other"), data=fits + b" ", content_type="text/plain"),
+                   client.post(kind.path, query_string=named(kind), data=more, content_type="application/json")):
+        assert (answer.status_code, answer.json["code"], "document_max" in answer.json["message"]) == (413, "too_large", True)
+    assert client.get(kind.path, query_string=named(kind)).data == fits
+    assert client.get(kind.path, query_string=kind.at).json == ["bookmark"]
+
+
+def test_a_write_without_a_registration_touches_only_the_state_that_has_none(client: FlaskClient) -> None:
+    kind, registration = KINDS[0], str(uuid.uuid4())
+    for query in (named(kind), named(kind, registration=registration)):
+        assert client.put(kind.path, query_string=query, data=b'{"n":0}', content_type="application/json").status_code == 204
+    client.post(kind.path, query_string=named(kind), data=b'{"n":1}', content_type="application/json")
+    client.post(kind.path, query_string=named(kind, registration=registration), data=b'{"r":2}', content_type="application/json")
+    assert client.get(kind.path, query_string=named(kind)).json == {"n": 1}
+    assert client.get(kind.path, query_string=named(kind, registration=registration)).json == {"n": 0, "r": 2}
+    assert client.delete(kind.path, query_string=named(kind)).status_code == 204
+    assert client.get(kind.path, query_string=named(kind)).status_code == 404
+    assert client.get(kind.path, query_string=named(kind, registration=registration)).status_code == 200
+    assert client.get(kind.path, query_string=kind.at).json == ["bookmark"]
+
+
+WRITER = """
+import sys
+from lrs.errors import PreconditionFailed
+from lrs.statements.documents import Conditions, Document, Key, post, put
+from lrs.store.open_store import open_store
+store, name = open_store(sys.argv[1]).documents, sys.argv[2]
+key, won = Key("agent_profile", agent="mbox mailto:ann@example.com", id="shared"), 0
+sys.stdin.readline()
+for n in range(40):
+    store.change(key, post(Document(b'{"%s-%d": 1}' % (name.encode(), n), "application/json"), Conditions()))
+    try:
+        there = store.get(Key("agent_profile", agent="mbox mailto:ann@example.com", id="count"))
+        store.change(Key("agent_profile", agent="mbox mailto:ann@example.com", id="count"),
+                     put(Document(b"%d" % (int(there.content) + 1), "text/plain"), Conditions(if_match=there.etag)))
+        won += 1
+    except PreconditionFailed:
+        pass
+print(won)
+"""
+
+
+def test_of_several_processes_no_merge_and_no_counted_write_is_lost(client: FlaskClient, tmp_path: Path) -> None:
+    kind = KINDS[2]
+    put(client, kind, b"0", "text/plain", name="count")
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+               for name in "abc"]
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    won = sum(int(writer.communicate(timeout=60)[0]) for writer in writers)
+    assert len(client.get(kind.path, query_string=named(kind, "shared")).json) == 120
+    assert 40 <= won == int(client.get(kind.path, query_string=named(kind, "count")).text)

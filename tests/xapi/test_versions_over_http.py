@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -71,3 +73,16 @@ def test_a_strict_lrs_shows_clients_of_1_only_what_1_knows(client_of: Any, servi
         assert found[1]["object"]["context"] == (around if whole else {"platform": "p"})
         single = client.get(PATH, query_string={"statementId": found[0]["id"]}, headers={HEADER: version}).json
         assert single == found[0]
+
+
+@pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
+def test_a_statement_and_a_document_say_when_they_were_last_changed(client: FlaskClient, version: str) -> None:
+    spoken = {HEADER: version}
+    name = client.post(PATH, json={key: AROUND[key] for key in ("actor", "verb", "object")}, headers=spoken).json[0]
+    single = client.get(PATH, query_string={"statementId": name}, headers=spoken)
+    stored = single.json["stored"].partition(".")[0]
+    assert parsedate_to_datetime(single.headers["Last-Modified"]).strftime("%Y-%m-%dT%H:%M:%S") == stored
+    at = {"activityId": "http://x.example/a", "agent": json.dumps({"mbox": "mailto:ann@example.com"}), "stateId": "s"}
+    assert client.put("/xapi/activities/state", query_string=at, data=b"{}", headers=spoken).status_code == 204
+    state = client.get("/xapi/activities/state", query_string=at, headers=spoken)
+    assert abs((parsedate_to_datetime(state.headers["Last-Modified"]) - datetime.now(UTC)).total_seconds()) < 60

@@ -18,9 +18,9 @@ class Documents(Protocol):
         return. What `decide` raises changes nothing and is raised. `updated` is the store's."""
         ...
 
-    def ids(self, key: Key, since: int | None = None, *, any_registration: bool = False) -> list[str]:
-        """The ids of all documents at the key (its `id` aside), written after `since` (µs, exclusive), sorted.
-        `any_registration`: whatever their registration."""
+    def ids(self, key: Key, since: int | None = None, *, any_registration: bool = False) -> dict[str, int]:
+        """The ids of all documents at the key (its `id` aside), written after `since` (µs, exclusive), sorted, each with when it
+        was last written (µs). `any_registration`: whatever their registration."""
         ...
 
     def delete_all(self, key: Key, *, any_registration: bool = False) -> int:

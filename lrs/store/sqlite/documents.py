@@ -43,12 +43,13 @@ class SqliteDocuments:
                        (*_at(key), made.content, made.content_type, now))
             return Document(made.content, made.content_type, now)
 
-    def ids(self, key: Key, since: int | None = None, *, any_registration: bool = False) -> list[str]:
-        """The ids of all documents at the key, sorted."""
+    def ids(self, key: Key, since: int | None = None, *, any_registration: bool = False) -> dict[str, int]:
+        """The ids of all documents at the key, sorted, with when each was last written."""
         where, values = _scope(key, any_registration)
         with self._database.read() as db:
-            rows = db.execute(f"SELECT DISTINCT id FROM documents WHERE {where} AND updated > ? ORDER BY id", (*values, since or 0))
-            return [row[0] for row in rows]
+            rows = db.execute(f"SELECT id, max(updated) FROM documents WHERE {where} AND updated > ? GROUP BY id ORDER BY id",
+                              (*values, since or 0))
+            return dict(rows.fetchall())
 
     def delete_all(self, key: Key, *, any_registration: bool = False) -> int:
         """Remove all documents at the key."""
