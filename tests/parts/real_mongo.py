@@ -46,7 +46,8 @@ class Mongo:
             self._kind, self._path = program
             self.port = free_port()
             name = "rs0" if self._kind == "mongod" else "secantus"
-            self._url = f"mongodb://127.0.0.1:{self.port}/?" + ("" if standalone else f"replicaSet={name}")
+            # polled: after a fail point's "not primary" nothing changes that SecantusDB would tell a driver that listens
+            self._url = f"mongodb://127.0.0.1:{self.port}/?serverMonitoringMode=poll" + ("" if standalone else f"&replicaSet={name}")
             self.start()
         self.client: MongoClient[dict[str, object]] = MongoClient(self._url, serverSelectionTimeoutMS=15_000)
         about = self.client.server_info()

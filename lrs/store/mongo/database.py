@@ -14,6 +14,7 @@ from pymongo import MongoClient, ReadPreference, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database as Named
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
 from lrs.errors import StoreUnavailable
@@ -106,11 +107,12 @@ class Database:
     """A client of its own. Writes are acknowledged by the majority, in its journal; reads ask the primary for what the
     majority has. Connects at the first call. Safe to use from many threads."""
 
-    def __init__(self, url: str, name: str | None = None) -> None:
-        """`name`: the database, where the URL names none (`lrs` otherwise). `retryWrites` is the URL's to turn off."""
+    def __init__(self, url: str, listeners: Sequence[CommandListener] = ()) -> None:
+        """The database that the URL names, or `lrs`. `retryWrites` is the URL's to turn off. `listeners` hear every command."""
         try:
-            self._client: MongoClient[Document] = MongoClient(url, connect=False, timeoutMS=int(PATIENCE * 1000), appname="concord-lrs")
-            named = self._client.get_database(name) if name else self._client.get_default_database("lrs")
+            self._client: MongoClient[Document] = MongoClient(url, connect=False, timeoutMS=int(PATIENCE * 1000), appname="concord-lrs",
+                                                              event_listeners=list(listeners))
+            named = self._client.get_default_database("lrs")
             self._database: Named[Document] = named.with_options(
                 read_preference=ReadPreference.PRIMARY, write_concern=DURABLE, read_concern=ReadConcern("majority"),
                 codec_options=CodecOptions())

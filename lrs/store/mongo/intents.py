@@ -60,10 +60,12 @@ class Writer:
         raise StoreUnavailable(f"all {PLACES} writers' places are in use at this moment", 1)
 
     def _take(self, calls: Calls, place: int, guard: Document, now: int) -> bool:
+        # known before it is asked: where the answer is lost, `withdraw` must find the place
+        self._place = place
         change = {"owner": self._token, "low": Int64(now), "seen": Int64(now)}
         # the second filter: the driver repeats a write whose answer was lost, and the first may have been done
         if calls.update("writers", {"_id": place, **guard}, {"$set": change}) or calls.one("writers", {"_id": place, **change}):
-            self._place, self._low = place, now
+            self._low = now
             return True
         return False
 

@@ -1,0 +1,111 @@
+"""One MongoDB database: a replica set or nothing, every call durable and under a deadline, indexes by migrate only."""
+from __future__ import annotations
+
+import time
+
+import pytest
+from pymongo.monitoring import CommandListener
+from real_mongo import Mongo
+from real_parts import free_port
+
+from lrs.errors import StoreUnavailable
+from lrs.statements.record import Query
+from lrs.store.mongo.database import Database, Standalone
+from lrs.store.mongo.statements import LAYOUT, MongoStatements
+
+WRITES = {"insert", "update", "delete"}
+READS = {"find", "aggregate", "count"}
+
+
+class Heard(CommandListener):
+    def __init__(self):
+        self.commands = []
+
+    def started(self, event):
+        self.commands.append((event.command_name, dict(event.command)))
+
+    def succeeded(self, event):
+        pass
+
+    def failed(self, event):
+        pass
+
+
+def indexes(server, place):
+    database = server.client.get_database(place.rpartition("/")[2].partition("?")[0])
+    return {name: {index["name"]: list(index["key"].items()) for index in database[name].list_indexes()}
+            for name in database.list_collection_names()}
+
+
+def test_what_is_sent_is_durable_and_has_a_deadline(mongo_place, make, equal):
+    heard = Heard()
+    database = Database(mongo_place, [heard])
+    store = MongoStatements(database)
+    store.migrate()
+    heard.commands.clear()
+    one = make()
+    store.add([one, make(target=one.id), make(target=make().id, void=True)], equal)
+    store.page(Query((1,)))
+    store.get(one.id)
+    store.count()
+    store.consistent_through()
+    store.do_shadow_todo()
+    store.close()
+    database.close()
+    names = {name for name, _ in heard.commands}
+    assert WRITES - {"delete"} | {"find", "aggregate", "commitTransaction"} <= names
+    for name, command in heard.commands:
+        inside = "txnNumber" in command and command.get("autocommit") is False
+        if (name in WRITES and not inside) or name == "commitTransaction":
+            assert command["writeConcern"] == {"w": "majority", "j": True}, command
+        if name in READS and not inside:
+            assert command["readConcern"]["level"] == "majority", command
+        if name in WRITES | READS | {"commitTransaction"}:
+            assert 0 < command["maxTimeMS"] <= 5_000, command
+    assert any(command.get("readConcern", {}).get("level") == "snapshot" for _, command in heard.commands)
+
+
+def test_only_migrate_makes_collections_and_indexes_and_again_changes_nothing(mongo_place, mongo_server, make, equal):
+    database = Database(mongo_place)
+    store = MongoStatements(database)
+    store.migrate()
+    made = indexes(mongo_server, mongo_place)
+    for name, wanted in LAYOUT.indexes.items():
+        assert {key: list(keys) for key, keys in wanted.items()}.items() <= made[name].items()
+    key = store.term_key
+    store.add([make(), make(target=make().id)], equal)
+    store.page(Query((1,)))
+    store.migrate()
+    assert indexes(mongo_server, mongo_place) == made
+    assert MongoStatements(database).term_key == key
+    assert store.count() == 2
+    store.close()
+    database.close()
+
+
+def test_a_server_without_a_replica_set_is_refused_with_what_mends_it(tmp_path):
+    server = Mongo(tmp_path, standalone=True)
+    try:
+        database = Database(server.url("alone"))
+        with pytest.raises(Standalone, match=r"mongod --replSet rs0[^$]*rs\.initiate\(\)"):
+            MongoStatements(database).migrate()
+        database.close()
+        assert "alone" not in server.client.list_database_names()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("url", ["mongodb://", "mongodb://127.0.0.1:99999999/", "mongodb://127.0.0.1/?replicaSet="])
+def test_a_url_that_cannot_be_is_unavailable_and_no_traceback_of_the_driver(url):
+    with pytest.raises((StoreUnavailable, ValueError)):
+        Database(url).check()
+
+
+def test_a_server_that_is_not_there_is_unavailable_in_time(monkeypatch):
+    monkeypatch.setattr("lrs.store.mongo.database.PATIENCE", 0.5)
+    database = Database(f"mongodb://127.0.0.1:{free_port()}/lrs?replicaSet=rs0")
+    start = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        MongoStatements(database).consistent_through()
+    assert time.monotonic() - start < 3
+    database.close()
