@@ -27,7 +27,7 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("which", type=click.Choice(list(TWINS)))
-@click.option("--port", default=0, help="Port on 127.0.0.1; a free one if 0.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; a free one if 0.")
 @click.option("--file", "data", default=":memory:", help="File to keep what it is sent; in memory unless given.")
 @click.option("--key", default="", help="The key, token or signing secret it accepts; any if empty.")
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help="A fault on demand; may be repeated.")
@@ -48,7 +48,8 @@ def command(which: str, port: int, data: str, key: str, faults: tuple[str, ...],
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(twin.terminate()))
         try:
             line = (twin.stdout.readline() if twin.stdout else "").strip()
-            click.echo(json.dumps({"sandbox": which, "url": line.removeprefix("listening on ")}) if as_json else line)
+            if line:
+                click.echo(json.dumps({"sandbox": which, "url": line.removeprefix("listening on ")}) if as_json else line)
             sys.exit(twin.wait())
         except KeyboardInterrupt:
             pass

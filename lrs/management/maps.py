@@ -74,7 +74,7 @@ def must_be_text(value: object) -> None:
 
 def version(store: Store, kind: str, number: int) -> Mapping:
     """The version; raises `Invalid` where there is none."""
-    found = store.mappings.get(kind, number)
+    found = store.mappings.get(kind, number) if number < 2**63 else None
     if found is None:
         raise refused(f"there is no version {number} of the {kind} map", "mapping.unknown")
     return found

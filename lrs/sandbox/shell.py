@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import json
 import socket
+import sqlite3
 import struct
 import sys
 import time
@@ -180,8 +181,11 @@ class Server(ThreadingHTTPServer):
 
 
 def serve(twin: Twin, port: int, faults: Faults) -> None:
-    """Answer on 127.0.0.1 until killed; prints where."""
-    server = Server(("127.0.0.1", port), handler(twin, faults))
+    """Answer on 127.0.0.1 until killed; prints where. A port that cannot be had ends the program with a sentence."""
+    try:
+        server = Server(("127.0.0.1", port), handler(twin, faults))
+    except (OSError, OverflowError) as fault_:
+        sys.exit(f"cannot listen on port {port}: {getattr(fault_, 'strerror', None) or fault_}; choose another with --port")
     print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
     with suppress(KeyboardInterrupt):
         server.serve_forever()
@@ -200,4 +204,8 @@ def main(make: Callable[[str, str], Twin], description: str | None, key: str) ->
         faults = Faults([fault(one) for one in given.fault], given.seed)
     except BadFault as wrong:
         parser.error(str(wrong))
-    serve(make(given.data, given.key), given.port, faults)
+    try:
+        twin = make(given.data, given.key)
+    except sqlite3.Error as wrong:
+        parser.error(f"cannot keep anything in {given.data}: {wrong}")
+    serve(twin, given.port, faults)

@@ -95,6 +95,7 @@ def test_every_fault_of_a_file_is_named(services: Services) -> None:
 
 @pytest.mark.parametrize(("words", "given", "code", "why"), [
     (("verbs", "diff", "9"), None, 1, "no version 9"), (("verbs", "apply", "9"), None, 1, "no version 9"),
+    (("verbs", "diff", "9" * 20), None, 1, "no version 999"), (("courses", "apply", "9" * 20), None, 1, "no version 999"),
     (("verbs", "rollback"), None, 1, "nothing to roll back"), (("courses", "rollback"), None, 1, "nothing to roll back"),
     (("verbs", "propose", "-"), HEADER, 1, "changes nothing"), (("verbs", "propose", "-"), "colour\nred\n", 1, "no column"),
     (("verbs", "propose", "-"), "{", 1, "not JSON"), (("verbs", "propose", "-"), "[]", 1, "JSON object"),
