@@ -88,10 +88,10 @@ def filters(served: Served, known: Known, stored: Stored, seed: int) -> int:
     def context(one: dict[str, Any]) -> dict[str, Any]:
         return one.get("context") or {}
 
-    def ask(expected: Iterable[str], **parameters: str) -> None:
+    def ask(expected: Iterable[str], by: Caller = call, **parameters: str) -> None:
         nonlocal asked
         asked += 1
-        found = [one["id"] for one in pages(call, **parameters)]
+        found = [one["id"] for one in pages(by, **parameters)]
         must(len(found) == len(set(found)), f"{parameters} finds a statement twice")
         wrong = set(found) ^ set(expected)
         must(not wrong, f"{parameters} finds {len(found)}, wrong are {sorted(wrong)[:3]}")
@@ -108,6 +108,9 @@ def filters(served: Served, known: Known, stored: Stored, seed: int) -> int:
 
     ask(shown)
     ask(shown, ascending="true")
+    ask(shown, served.sender(120))  # its own are all that the clients sent
+    authority = next((json.dumps(json.loads(text)["authority"]) for _, text, _ in stored.values()), "{}")
+    ask(shown, agent=authority, related_agents="true")
     each(lambda one: [json.dumps(one["actor"])], agent=str)
     each(lambda one: [one["verb"]["id"]], verb=str)
     each(lambda one: [context(one)["registration"]] if context(one) else [], registration=str)

@@ -21,6 +21,7 @@ from lrs.store.open_store import Store, open_store
 
 START_SECONDS = 60.0
 SCOPES = ("all", "feeds/read")
+SENDER = ("statements/write", "statements/read/mine", "state")
 
 
 class Broken(AssertionError):
@@ -103,12 +104,18 @@ class Served:
         self._environ = {n: v for n, v in os.environ.items() if not n.startswith("LRS_")} | dict(environ or {})
         with contextlib.closing(open_store(data)) as store:
             made = credentials.create(store.credentials, name="Campaign", public_url="http://lrs.example", scopes=SCOPES)
+            sender = credentials.create(store.credentials, name="Sender", public_url="http://lrs.example", scopes=SENDER)
         self.key, self.secret = made.credential.key, made.secret
+        self._sender = sender.credential.key, sender.secret
         self._process: subprocess.Popen[bytes] | None = None
 
     def caller(self, timeout: float = 30.0) -> Caller:
         """A connection to it."""
         return Caller(self.port, self.key, self.secret, timeout)
+
+    def sender(self, timeout: float = 30.0) -> Caller:
+        """A connection with a credential that stores, and reads its own only."""
+        return Caller(self.port, *self._sender, timeout)
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:

@@ -77,7 +77,7 @@ class Client(threading.Thread):
         super().__init__(name=f"client-{number}", daemon=True)
         self._number, self._known, self._stopping, self._pause = number, known, stop, pause
         self._draw = random.Random(seed * 1009 + number)
-        self._call = served.caller(15)
+        self._call = served.sender(15)
         self._mine: list[str] = []
         self._revision = 0
 
