@@ -1,14 +1,16 @@
 """Who may be writing: an intent stands before a seq is drawn, and says which seqs may still appear.
 
 Every writer (a process) holds one of 16 places and draws only seqs ≡ place (mod 16). `low` of its document is 0, or no
-seq that it has under way is below it. The argument for what is promised is in docs/adr/0006-mongodb.md.
+seq that it has under way is below it. The argument for what is promised is in docs/adr/0007-mongodb.md.
 """
 from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 
 from bson import Int64
+from pymongo.errors import PyMongoError
 
 from lrs.errors import StoreUnavailable
 from lrs.store.mongo.clock import Clock
@@ -138,30 +140,26 @@ class Horizon:
         """
         now = self._clock.now()
         reached = max(promised(one) for one in calls.find("writers", {}))
-        if now - reached > BEAT_US and self._beat(now):
+        if now - reached > BEAT_US and self._beat(calls, now):
             reached = now
         standing = [one for one in calls.find("writers", {}) if one.get("low")]
         for one in standing:
             if now - one["low"] > LEASE_US:
-                self._end(one)
+                self._end(calls, one)
         certain = min([reached, *(int(one["low"]) - 1 for one in standing)])
         with self._mutex:
             # a promise holds for ever, so what is promised never falls back
             self._reached = max(self._reached, certain)
             return self._reached
 
-    def _beat(self, now: int) -> bool:
+    def _beat(self, calls: Calls, now: int) -> bool:
         try:
-            with self._database.alone() as calls:
-                calls.update("writers", {"_id": GIVEN}, {"$max": {"given": Int64(now)}})
-        except StoreUnavailable:
+            calls.update("writers", {"_id": GIVEN}, {"$max": {"given": Int64(now)}})
+        except PyMongoError:
             return False  # a store that takes no writes still answers reads: it just promises nothing new
         return True
 
-    def _end(self, intent: Document) -> None:
-        try:
-            with self._database.alone() as calls:
-                calls.update("writers", {"_id": intent["_id"], "owner": intent["owner"], "low": intent["low"]},
-                             {"$set": {"low": Int64(0), "owner": NOBODY}})
-        except StoreUnavailable:
-            pass
+    def _end(self, calls: Calls, intent: Document) -> None:
+        with suppress(PyMongoError):
+            calls.update("writers", {"_id": intent["_id"], "owner": intent["owner"], "low": intent["low"]},
+                         {"$set": {"low": Int64(0), "owner": NOBODY}})
