@@ -13,7 +13,7 @@ from lrs.store.mongo.statements import MongoStatements
 sys.path.insert(0, str(Path(__file__).parents[1] / "parts"))
 
 from real_mongo import Mongo
-from store_openers import opened
+from store_openers import opened, opened_part
 
 
 def same(stored: bytes, received: bytes) -> bool:
@@ -96,6 +96,21 @@ def open_mongo(mongo_place):
     open_one, close = opener(mongo_place)
     yield open_one
     close()
+
+
+@pytest.fixture
+def open_part(place):
+    """Opens a part of the store by its name, of each kind; twice is what two processes have."""
+    databases = []
+
+    def open_one(name):
+        part, database = opened_part(place, name)
+        databases.append(database)
+        return part
+
+    yield open_one
+    for database in databases:
+        database.close()
 
 
 @pytest.fixture

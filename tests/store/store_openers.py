@@ -1,13 +1,30 @@
-"""How a store of statements is opened, by its kind and place; a process that writes opens it the same way."""
+"""How a store's parts are opened, by its kind and place; a process that writes opens them the same way."""
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from lrs.store.mongo.audit import MongoAudit
+from lrs.store.mongo.connections import MongoConnections
+from lrs.store.mongo.credentials import MongoCredentials
 from lrs.store.mongo.database import Database as MongoDatabase
+from lrs.store.mongo.directory import MongoDirectory
+from lrs.store.mongo.documents import MongoDocuments
+from lrs.store.mongo.payloads import MongoPayloads
 from lrs.store.mongo.statements import MongoStatements
+from lrs.store.sqlite.audit import SqliteAudit
+from lrs.store.sqlite.connections import SqliteConnections
+from lrs.store.sqlite.credentials import SqliteCredentials
 from lrs.store.sqlite.database import Database
+from lrs.store.sqlite.directory import SqliteDirectory
+from lrs.store.sqlite.documents import SqliteDocuments
+from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.statements import SqliteStatements
+
+SQLITE = {"audit": SqliteAudit, "connections": SqliteConnections, "credentials": SqliteCredentials, "directory": SqliteDirectory,
+          "documents": SqliteDocuments, "payloads": SqlitePayloads}
+MONGO = {"audit": MongoAudit, "connections": MongoConnections, "credentials": MongoCredentials, "directory": MongoDirectory,
+         "documents": MongoDocuments, "payloads": MongoPayloads}
 
 
 def opened(place: str, **options: Any) -> tuple[SqliteStatements, Database] | tuple[MongoStatements, MongoDatabase]:
@@ -21,3 +38,11 @@ def opened(place: str, **options: Any) -> tuple[SqliteStatements, Database] | tu
     store = SqliteStatements(database, **options)
     store.migrate()
     return store, database
+
+
+def opened_part(place: str, name: str) -> tuple[Any, Database | MongoDatabase]:
+    """One other part of the store at this place, migrated, and what closes it."""
+    database = MongoDatabase(place) if place.startswith("mongodb") else Database(Path(place) / "parts.db")
+    part = (MONGO if place.startswith("mongodb") else SQLITE)[name](database)  # type: ignore[operator]
+    part.migrate()
+    return part, database

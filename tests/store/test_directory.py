@@ -1,21 +1,18 @@
 """The directory finds a person by any identifier, keeps identifiers unique, and logs every change once."""
+import threading
+
 import pytest
 
 from lrs.completions.model import Course, Person
-from lrs.store.sqlite.database import Database
-from lrs.store.sqlite.directory import SqliteDirectory
 
 ADA = Person("00417", "ada@example.com", "Ada", identifiers=("mbox:ada@example.com", "account:x:y|ada"))
 
 
 @pytest.fixture
-def directory(tmp_path):
-    database = Database(tmp_path / "statements.db")
-    kept = SqliteDirectory(database)
+def directory(open_part):
+    kept = open_part("directory")
     kept.migrate()
-    kept.migrate()
-    yield kept
-    database.close()
+    return kept
 
 
 def test_a_person_is_found_by_each_identifier(directory):
@@ -58,3 +55,50 @@ def test_a_course_alias_belongs_to_one_course(directory):
     assert directory.put_courses([Course("urn:d", aliases=("urn:a",))]) == [(0, "urn:a already belongs to urn:c")]
     assert directory.courses() == [course]
     assert [directory.has_course(i) for i in ("urn:c", "urn:a", "urn:d")] == [True, True, False]
+
+
+def test_a_course_that_is_there_is_left_alone_where_only_new_ones_are_wanted(directory):
+    directory.put_courses([Course("urn:c", "C", ("urn:a",))])
+    stands = directory.last_change()
+    assert directory.put_courses([Course("urn:c", "other"), Course("urn:n")], only_new=True) == []
+    assert [(course.id, course.title) for course in directory.courses()] == [("urn:c", "C"), ("urn:n", "")]
+    assert [one.key for one in directory.changes(stands, 10)] == ["urn:n"]
+    directory.put_courses([Course("urn:c", "C")])
+    assert not directory.has_course("urn:a")
+
+
+def test_a_long_file_is_stored_whole_and_read_in_byte_order_from_anywhere(directory):
+    people = [Person(f"{n:04}", identifiers=(f"mbox:{n}@example.com",)) for n in range(450)]
+    assert directory.put_people([*people, Person("Z"), Person("é", identifiers=("mbox:3@example.com",)), Person("a")]) == [
+        (451, "mbox:3@example.com already belongs to 0003")]
+    assert [one.employee_id for one in directory.people()] == [*(f"{n:04}" for n in range(450)), "Z", "a"]
+    assert [one.employee_id for one in directory.people("0447", 3)] == ["0448", "0449", "Z"]
+    assert len(directory.person_by_identifier(f"mbox:{n}@example.com" for n in range(450))) == 450
+    numbers = [one.n for one in directory.changes(0, 2000)]
+    assert numbers == list(range(numbers[0], numbers[0] + 902))
+
+
+def test_an_identifier_handed_on_in_one_file_follows_the_order_of_its_rows(directory):
+    directory.put_people([Person("1", identifiers=("mbox:x@example.com",))])
+    assert directory.put_people([Person("1"), Person("2", identifiers=("mbox:x@example.com",))]) == []
+    assert directory.person_by_identifier(["mbox:x@example.com"])["mbox:x@example.com"].employee_id == "2"
+
+
+def test_of_two_processes_that_give_one_identifier_away_one_is_refused_and_no_change_is_lost(open_part):
+    ones = [open_part("directory") for _ in range(2)]
+    refused = []
+
+    def put(directory, who):
+        for n in range(15):
+            refused.extend(directory.put_people([Person(f"{who}{n}", identifiers=(f"mbox:{n}@example.com",))]))
+
+    threads = [threading.Thread(target=put, args=pair) for pair in zip(ones, "ab", strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 15
+    assert len(ones[0].people()) == 15
+    changes = ones[0].changes(0, 100)
+    assert len(changes) == 30
+    assert [one.n for one in changes] == sorted({one.n for one in changes})

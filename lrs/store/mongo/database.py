@@ -21,6 +21,7 @@ from lrs.errors import StoreUnavailable
 
 Document = dict[str, Any]
 Result = TypeVar("Result")
+Write = pymongo.UpdateOne | pymongo.ReplaceOne[Document] | pymongo.InsertOne[Document] | pymongo.DeleteOne
 DUPLICATE, CONFLICT = 11000, 112
 PATIENCE = 5.0
 """Seconds that a call may take, and a transaction with all its repetitions."""
@@ -94,13 +95,19 @@ class Calls:
         """Put a document in the place of the one that matches; whether there was one."""
         return bool(self._database.call(name, lambda c: c.replace_one(wanted, document, session=self._session)).matched_count > 0)
 
-    def write_each(self, name: str, writes: Sequence[pymongo.UpdateOne]) -> None:
-        """Several updates in one call."""
-        self._database.call(name, lambda c: c.bulk_write(writes, session=self._session))
+    def write_each(self, name: str, writes: Sequence[Write]) -> None:
+        """Several writes, in order, in one call."""
+        if writes:
+            self._database.call(name, lambda c: c.bulk_write(writes, session=self._session))
 
     def delete(self, name: str, wanted: Document) -> bool:
         """Delete the one document that matches; whether there was one."""
         return bool(self._database.call(name, lambda c: c.delete_one(wanted, session=self._session)).deleted_count > 0)
+
+
+    def delete_many(self, name: str, wanted: Document) -> int:
+        """Delete all documents that match; how many there were."""
+        return int(self._database.call(name, lambda c: c.delete_many(wanted, session=self._session)).deleted_count)
 
 
 class Database:

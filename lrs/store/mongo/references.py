@@ -14,7 +14,7 @@ from bson import Binary, Int64
 from pymongo import UpdateOne
 
 from lrs.statements.record import Prepared
-from lrs.store.mongo.database import Calls, Document
+from lrs.store.mongo.database import Calls, Document, Write
 from lrs.store.mongo.rows import STATEMENTS, key
 
 REFERRALS = "referrals"
@@ -103,7 +103,7 @@ def _leave(calls: Calls, tasks: list[Task]) -> None:
 @dataclass(slots=True)
 class _Shadows:
     calls: Calls
-    writes: list[UpdateOne] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
 
     def add(self, referrer: int, via: int, terms: list[Int64]) -> None:
         if terms:
