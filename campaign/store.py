@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from campaign import faults
 from campaign.served import Answer, Caller, Served, must, serving, until
 
+QUIET = {"LRS_LOG_LEVEL": "error"}
 AGAIN_SECONDS = 20.0
 """Within so many seconds after the fault all is well again, without a restart."""
 HANG_SECONDS = 16.0
@@ -164,46 +165,52 @@ def _kept(served: Served, kept: list[str], denied: list[str], name: str) -> None
         must(not there, f"{name}: {len(there)} statements are there whose sender was told that nothing was stored")
 
 
-def run(folder: Path, seed: int, cycles: int = 3, seconds: float = 8.0, *, cut: bool = False) -> str:
-    """Every fault, `cycles` times, each for so many seconds; `cut`: of two that are alike only one. What was seen, as
-    sentences. Raises `Broken`."""
+def run(folder: Path, seed: int, cycles: int = 3, seconds: float = 8.0, *, cut: bool = False, parts: Sequence[str] = ()) -> str:
+    """Every fault (of these `PARTS`), `cycles` times, each for so many seconds; `cut`: of two that are alike only one. What
+    was seen, as sentences. Raises `Broken`."""
     draw = random.Random(seed)
     said = []
     for cycle in range(cycles):
-        began = time.monotonic()
-        for one in _cycle(folder / str(cycle), draw, seconds, cut):
-            said.append(f"{one} ({time.monotonic() - began:.0f} s)")
+        for name in parts or PARTS:
             began = time.monotonic()
+            for one in PARTS[name](folder / str(cycle) / name, draw, seconds, cut):
+                said.append(f"{one} ({time.monotonic() - began:.0f} s)")
+                began = time.monotonic()
     return "\n  ".join(["", *said])
 
 
-def _cycle(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
-    quiet = {"LRS_LOG_LEVEL": "error"}
+def _disk(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
     mounts = faults.may_mount()
     with contextlib.ExitStack() as stack:
-        place = stack.enter_context(faults.small_disk(folder / "disk")) if mounts else folder / "disk"
-        served = stack.enter_context(serving(place, quiet))
+        place = stack.enter_context(faults.small_disk(folder)) if mounts else folder
+        served = stack.enter_context(serving(place, QUIET))
         served.start()
         yield suffer(served, "disk full" if mounts else "files full (nothing can be mounted here)",
                      faults.disk_full if mounts else faults.files_full, seconds, draw)
+        if mounts and not cut:
+            yield suffer(served, "files may not grow", faults.files_full, seconds, draw)
         served.kill("all")
         yield _again(served, "… and after kill -9")
-    with serving(folder / "files", quiet) as served:
+
+
+def _files(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
+    with serving(folder, QUIET) as served:
         served.start()
-        if not cut:
-            yield suffer(served, "files may not grow", faults.files_full, seconds, draw)
         if faults.may_freeze(served.data):
             yield suffer(served, "files read-only", faults.read_only, seconds, draw)
         else:
             yield "files read-only: not run, nothing can be made immutable here"
-        locks = [("locked by another program", faults.locked), ("a process of ours stuck in its turn", faults.stuck)]
-        for name, fault in draw.sample(locks, 1) if cut else locks:
-            yield suffer(served, name, fault, seconds, draw)
         yield suffer(served, "descriptors used up", faults.no_descriptors, seconds, draw, blocks=False)
         served.kill("all")
         yield _again(served, "… and after kill -9")
-    yield from _torn(folder / "torn", draw)
-    yield _clock_back(folder / "clock", draw, seconds)
+
+
+def _locks(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
+    locks = [("locked by another program", faults.locked), ("a process of ours stuck in its turn", faults.stuck)]
+    with serving(folder, QUIET) as served:
+        served.start()
+        for name, fault in draw.sample(locks, 1) if cut else locks:
+            yield suffer(served, name, fault, seconds, draw)
 
 
 def _again(served: Served, name: str) -> str:
@@ -213,10 +220,10 @@ def _again(served: Served, name: str) -> str:
     return f"{name}: it serves, its files are sound"
 
 
-def _torn(folder: Path, draw: random.Random) -> Iterator[str]:
+def _torn(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
     """The write-ahead log ends in the middle of a write: what was acknowledged is there, nothing is there by half."""
     for how, tear in (("a torn write behind the last commit", _torn_behind), ("its last frames lost or garbled", _torn_within)):
-        with serving(folder / how.replace(" ", "-"), {"LRS_LOG_LEVEL": "error"}) as served:
+        with serving(folder / how.replace(" ", "-"), QUIET) as served:
             served.start()
             kept = _batches(served, 12, draw)
             served.kill_for_good()
@@ -268,13 +275,14 @@ def _torn_within(wal: Path, draw: random.Random) -> bool:
     return False
 
 
-def _clock_back(folder: Path, draw: random.Random, seconds: float) -> str:
+def _clock_back(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
     """The wall clock steps back an hour: times go on rising, nothing fails."""
     folder.mkdir(parents=True)
     stepped = faults.stepped_clock(folder)
     if stepped is None:
-        return "clock back an hour: not run, there is no C compiler for the library that steps it"
-    with serving(folder, {"LRS_LOG_LEVEL": "error"} | stepped) as served:
+        yield "clock back an hour: not run, there is no C compiler for the library that steps it"
+        return
+    with serving(folder, QUIET | stepped) as served:
         served.start()
         before = _stored(served, 3)
         (folder / "offset").write_text("-3600")
@@ -285,7 +293,10 @@ def _clock_back(folder: Path, draw: random.Random, seconds: float) -> str:
         after = _stored(served, 3)
         must(before == sorted(set(before)) and after == sorted(set(after)) and before[-1] < after[0], f"times go back: {before} {after}")
         _kept(served, seen.kept, [], "clock back")
-        return f"clock back an hour: {sum(seen.statuses.values())} answers, all good, stored times go on rising"
+        yield f"clock back an hour: {sum(seen.statuses.values())} answers, all good, stored times go on rising"
+
+
+PARTS = {"disk": _disk, "files": _files, "locks": _locks, "torn": _torn, "clock": _clock_back}
 
 
 def _stored(served: Served, count: int) -> list[str]:
