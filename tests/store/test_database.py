@@ -3,6 +3,7 @@ import threading
 
 import pytest
 
+from lrs.errors import StoreUnavailable
 from lrs.store.sqlite.database import Database
 
 
@@ -63,6 +64,25 @@ def test_closing_twice_closes_nothing_of_somebody_else(tmp_path):
     for file in files:
         file.write("mine")
         file.close()
+
+
+def test_a_file_that_was_removed_takes_nothing_until_it_is_back(database, tmp_path):
+    with database.read() as db:
+        assert db.execute("SELECT count(*) FROM numbers").fetchone() == (0,)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("one.db", "one.db-wal", "one.db-shm"):
+        (tmp_path / name).rename(elsewhere / name)
+    for use in (database.read, database.write):
+        with pytest.raises(StoreUnavailable, match="removed or replaced"), use():
+            pass
+    assert not (tmp_path / "one.db").exists()
+    Database(tmp_path / "one.db").migrate("numbers", ["CREATE TABLE numbers (n INTEGER)"])
+    with pytest.raises(StoreUnavailable, match="removed or replaced"), database.write():
+        pass
+    for name in ("one.db", "one.db-wal", "one.db-shm"):
+        (elsewhere / name).replace(tmp_path / name)
+    fill(database)
 
 
 def test_an_error_in_the_block_undoes_it(database):

@@ -35,6 +35,7 @@ class Database:
         self._probe_mutex = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._closed = False
+        self._identity: tuple[int, int] | None = None
 
     def _open_lock(self) -> int:
         return os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,6 +48,7 @@ class Database:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA wal_autocheckpoint=65536")
             connection.execute("PRAGMA foreign_keys=ON")
+            self._identity = self._identity or self._at_path()
         except sqlite3.Error as error:
             raise StoreUnavailable(error) from error
         self._opened.append(connection)
@@ -98,6 +100,16 @@ class Database:
     def _must_be_open(self) -> None:
         if self._closed:
             raise StoreUnavailable(f"{self.path.name} is closed")
+        # a file that was removed goes on taking commits until it is closed, and then they are gone
+        if self._identity is not None and self._at_path() != self._identity:
+            raise StoreUnavailable(f"{self.path} was removed or replaced while in use: put it back, or start again on what is there")
+
+    def _at_path(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         try:
@@ -126,6 +138,7 @@ class Database:
     def checkpoint(self, bound_pages: int = 16_384) -> int:
         """Move what the write-ahead log holds into the file; returns the pages still waiting. Writers are not held
         up until the log exceeds the bound (64 MiB); then they wait, at most 0.2 s, for it to start afresh."""
+        self._must_be_open()
         connection = getattr(self._local, "checkpoints", None)
         if connection is None:
             connection = self._local.checkpoints = self.connect()
