@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+
+import brotli
 
 from lrs.errors import Finding, Invalid, TooLarge
 
-CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""Coding → window bits for zlib (RFC 9110 §8.4.1; `deflate` is the zlib format)."""
 WORTH = 1024
 """Bytes below which packing an answer saves nothing."""
 
@@ -18,24 +19,49 @@ def inflated(body: bytes, coding: str, limit: int) -> bytes:
         if name in ("", "identity"):
             continue
         if name not in CODINGS:
-            raise Invalid([Finding("", f"Content-Encoding {name[:20]} is not known here; send gzip, deflate or none", "http.coding", "")])
-        body = _inflated(body, name, limit)
+            why = f"Content-Encoding {name[:20]} is not known here; send gzip, deflate, br or none"
+            raise Invalid([Finding("", why, "http.coding", "")])
+        found = CODINGS[name](body, limit)
+        if found is None:
+            raise Invalid([Finding("", f"the body is not whole, or is not {name}", "http.coding", "")])
+        if len(found) > limit:
+            raise TooLarge(f"the body is larger than the limit body_max of {limit} bytes when it is unpacked", "body_max", limit)
+        body = found
     return body
 
 
-def _inflated(body: bytes, name: str, limit: int) -> bytes:
-    for bits in (CODINGS[name], -15) if name == "deflate" else (CODINGS[name],):
-        machine = zlib.decompressobj(bits)
-        try:
-            found = machine.decompress(body, limit + 1)
-        except zlib.error:
-            continue  # some clients send deflate without the zlib frame
-        if len(found) > limit:
-            raise TooLarge(f"the body is larger than the limit body_max of {limit} bytes when it is unpacked", "body_max", limit)
-        if not machine.eof or machine.unused_data:
-            break
-        return found
-    raise Invalid([Finding("", f"the body is not whole, or is not {name}", "http.coding", "")])
+def _zlib(*windows: int) -> Callable[[bytes, int], bytes | None]:
+    """Unpacks what zlib reads in one of these forms (window bits)."""
+    def unpack(body: bytes, limit: int) -> bytes | None:
+        for bits in windows:
+            machine = zlib.decompressobj(bits)
+            try:
+                found = machine.decompress(body, limit + 1)
+            except zlib.error:
+                continue
+            return found if len(found) > limit or (machine.eof and not machine.unused_data) else None
+        return None
+    return unpack
+
+
+def _brotli(body: bytes, limit: int) -> bytes | None:
+    machine, found = brotli.Decompressor(), bytearray()
+    try:
+        found += machine.process(body, output_buffer_limit=limit + 1)
+        while not machine.is_finished() and len(found) <= limit:
+            if machine.can_accept_more_data():
+                return None
+            found += machine.process(b"", output_buffer_limit=limit + 1 - len(found))
+    except brotli.error:
+        return None
+    return bytes(found)
+
+
+CODINGS: dict[str, Callable[[bytes, int], bytes | None]] = {
+    "gzip": _zlib(31), "x-gzip": _zlib(31), "br": _brotli,
+    "deflate": _zlib(15, -15),  # some clients send it without the frame of zlib
+}
+"""Coding (RFC 9110 §8.4.1, RFC 7932) → what unpacks it: a little more than `limit` bytes at most; None for what does not fit."""
 
 
 def asks_for_gzip(accept_encoding: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(os.environ.get("LRS_TEST_PARTS") or Path.home() / ".cache" / "concord-lrs") / "clients"
-NODE = {"@xapi/xapi": "3.0.3", "tincanjs": "0.50.0"}
+NODE = {"@xapi/cmi5": "1.4.0", "@xapi/xapi": "3.0.3", "tincanjs": "0.50.0"}
 TINCAN = "tincan==1.0.0"
 RALPH = ("ralph-malph[cli,backend-lrs]==5.1.0", "requests==2.32.5")
 

@@ -9,6 +9,7 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import brotli
 import pytest
 from flask.testing import FlaskClient
 
@@ -33,6 +34,7 @@ def raw_deflate(data: bytes) -> bytes:
 
 @pytest.mark.parametrize(("coding", "body"), [
     ("gzip", GZIPPED), ("x-gzip", GZIPPED), ("deflate", zlib.compress(TEXT)), ("deflate", raw_deflate(TEXT)),
+    ("br", brotli.compress(TEXT)), ("br, gzip", gzip.compress(brotli.compress(TEXT))),
     ("identity", TEXT), ("deflate, gzip", gzip.compress(zlib.compress(TEXT), mtime=0)), ("GZIP", GZIPPED),
 ])
 def test_a_packed_body_is_read(client: FlaskClient, coding: str, body: bytes) -> None:
@@ -41,7 +43,8 @@ def test_a_packed_body_is_read(client: FlaskClient, coding: str, body: bytes) ->
 
 
 @pytest.mark.parametrize(("coding", "body"), [
-    ("br", TEXT), ("gzip", TEXT), ("gzip", GZIPPED[:-6]), ("gzip", GZIPPED + b"x"), ("deflate", b""),
+    ("br", TEXT), ("br", brotli.compress(TEXT)[:-2]), ("br", brotli.compress(TEXT) + b"x"), ("br", b""), ("zstd", TEXT),
+    ("gzip", TEXT), ("gzip", GZIPPED[:-6]), ("gzip", GZIPPED + b"x"), ("deflate", b""),
 ])
 def test_a_body_that_does_not_fit_its_coding_is_refused(client: FlaskClient, coding: str, body: bytes) -> None:
     answer = client.post(PATH, data=body, content_type="application/json", headers={"Content-Encoding": coding})
@@ -116,9 +119,9 @@ def test_other_interfaces_are_not_open_to_pages(client: FlaskClient) -> None:
         assert "Access-Control-Allow-Origin" not in client.get(path, headers={"Origin": "https://content.example"}).headers
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
 def test_a_bomb_costs_no_memory_beyond_the_limit(coding: str) -> None:
-    bomb = (gzip if coding == "gzip" else zlib).compress(b"\0" * (64 << 20))
+    bomb = {"gzip": gzip, "deflate": zlib, "br": brotli}[coding].compress(b"\0" * (64 << 20))
     tracemalloc.start()
     with pytest.raises(TooLarge):
         inflated(bomb, coding, 1 << 20)
