@@ -10,6 +10,7 @@ from lrs.store.mongo.credentials import MongoCredentials
 from lrs.store.mongo.database import Database as MongoDatabase
 from lrs.store.mongo.directory import MongoDirectory
 from lrs.store.mongo.documents import MongoDocuments
+from lrs.store.mongo.mappings import MongoMappings
 from lrs.store.mongo.payloads import MongoPayloads
 from lrs.store.mongo.statements import MongoStatements
 from lrs.store.sqlite.audit import SqliteAudit
@@ -18,13 +19,14 @@ from lrs.store.sqlite.credentials import SqliteCredentials
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.directory import SqliteDirectory
 from lrs.store.sqlite.documents import SqliteDocuments
+from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.statements import SqliteStatements
 
 SQLITE = {"audit": SqliteAudit, "connections": SqliteConnections, "credentials": SqliteCredentials, "directory": SqliteDirectory,
-          "documents": SqliteDocuments, "payloads": SqlitePayloads}
+          "documents": SqliteDocuments, "mappings": SqliteMappings, "payloads": SqlitePayloads}
 MONGO = {"audit": MongoAudit, "connections": MongoConnections, "credentials": MongoCredentials, "directory": MongoDirectory,
-         "documents": MongoDocuments, "payloads": MongoPayloads}
+         "documents": MongoDocuments, "mappings": MongoMappings, "payloads": MongoPayloads}
 
 
 def opened(place: str, **options: Any) -> tuple[SqliteStatements, Database] | tuple[MongoStatements, MongoDatabase]:

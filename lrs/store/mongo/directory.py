@@ -14,6 +14,7 @@ from lrs.store.mongo import clock, numbers
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Document, Layout, Write
 from lrs.store.protocols.directory import Change
+from lrs.store.protocols.mappings import CourseStep
 
 LAYOUT = Layout(
     {"people": {}, "identifiers": {"by_owner": [("owner", 1)]}, "courses": {}, "course_ids": {"by_owner": [("owner", 1)]}, "changes": {},
@@ -37,12 +38,14 @@ class Changes:
         """Take one in."""
         self.rows.append((kind, key))
 
-    def write(self) -> None:
-        """Append what was taken in."""
-        if self.rows:
-            first = numbers.draw(self.calls, "changes", len(self.rows))
-            self.calls.insert("changes", [{"_id": Int64(first + place), "kind": kind, "key": key, "at": Int64(self.at)}
-                                          for place, (kind, key) in enumerate(self.rows)])
+    def write(self) -> int:
+        """Append what was taken in; the number of the first, 0 if there is nothing."""
+        if not self.rows:
+            return 0
+        first = numbers.draw(self.calls, "changes", len(self.rows))
+        self.calls.insert("changes", [{"_id": Int64(first + place), "kind": kind, "key": key, "at": Int64(self.at)}
+                                      for place, (kind, key) in enumerate(self.rows)])
+        return first
 
 
 class MongoDirectory:
@@ -121,6 +124,32 @@ class MongoDirectory:
             return numbers.last(calls, "changes")
 
 
+def move(calls: Calls, step: CourseStep) -> str:
+    """Do what applying a version of the course map does to the catalogue; '' or why nothing was done. Logs no change."""
+    touched = sorted({*(course.id for course in step.put), *step.removed})
+    expected = {course.id: course for course in step.before}
+    stored = {one["_id"]: _course(one["body"]) for one in _among(calls, "courses", "_id", touched)}
+    for course_id in touched:
+        if stored.get(course_id) != expected.get(course_id):
+            return f"course {course_id} was changed since this version was proposed: propose it again"
+    wanted = {name for course in step.put for name in _names(course)[1]}
+    owners = {one["_id"]: one["owner"] for one in _among(calls, "course_ids", "_id", wanted) if one["owner"] not in touched}
+    for course in step.put:
+        for name in _names(course)[1]:
+            if owners.setdefault(name, course.id) != course.id:
+                return f"{name} already belongs to {owners[name]}"
+    calls.delete_many("courses", {"_id": {"$in": touched}})
+    calls.delete_many("course_ids", {"owner": {"$in": touched}})
+    if step.put:
+        calls.insert("courses", [{"_id": course.id, "body": _body(course)} for course in step.put])
+        calls.insert("course_ids", [{"_id": name, "owner": owners[name]} for name in sorted(wanted)])
+    return ""
+
+
+def _body(value: Person | Course) -> str:
+    return json.dumps(asdict(value), ensure_ascii=False)
+
+
 def _names(value: Person | Course) -> tuple[str, tuple[str, ...]]:
     """(its own key, the names that belong to it alone)."""
     if isinstance(value, Person):
@@ -145,7 +174,7 @@ def _put(
         if taken is not None:
             refused.append((index, f"{taken} already belongs to {owners[taken]}"))
             continue
-        body = json.dumps(asdict(value), ensure_ascii=False)
+        body = _body(value)
         if bodies.get(key) == body or (only_new and key in bodies):
             continue
         bodies[key] = body
