@@ -12,6 +12,7 @@ from lrs.store.mongo.directory import MongoDirectory
 from lrs.store.mongo.documents import MongoDocuments
 from lrs.store.mongo.mappings import MongoMappings
 from lrs.store.mongo.payloads import MongoPayloads
+from lrs.store.mongo.rejections import MongoRejections
 from lrs.store.mongo.statements import MongoStatements
 from lrs.store.sqlite.audit import SqliteAudit
 from lrs.store.sqlite.connections import SqliteConnections
@@ -21,12 +22,13 @@ from lrs.store.sqlite.directory import SqliteDirectory
 from lrs.store.sqlite.documents import SqliteDocuments
 from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.payloads import SqlitePayloads
+from lrs.store.sqlite.rejections import SqliteRejections
 from lrs.store.sqlite.statements import SqliteStatements
 
 SQLITE = {"audit": SqliteAudit, "connections": SqliteConnections, "credentials": SqliteCredentials, "directory": SqliteDirectory,
-          "documents": SqliteDocuments, "mappings": SqliteMappings, "payloads": SqlitePayloads}
+          "documents": SqliteDocuments, "mappings": SqliteMappings, "payloads": SqlitePayloads, "rejections": SqliteRejections}
 MONGO = {"audit": MongoAudit, "connections": MongoConnections, "credentials": MongoCredentials, "directory": MongoDirectory,
-         "documents": MongoDocuments, "mappings": MongoMappings, "payloads": MongoPayloads}
+         "documents": MongoDocuments, "mappings": MongoMappings, "payloads": MongoPayloads, "rejections": MongoRejections}
 
 
 def opened(place: str, **options: Any) -> tuple[SqliteStatements, Database] | tuple[MongoStatements, MongoDatabase]:
