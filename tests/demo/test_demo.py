@@ -1,8 +1,10 @@
 """The demo tells its story and comes out whole; a broken leg makes it fail by name."""
 import os
+import signal
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 LRS = "from lrs.cli.main import main; main()"
@@ -29,6 +31,22 @@ def test_a_broken_leg_is_named_and_ends_with_1(leg):
     assert f"✗ {leg}" in told.stdout
     assert told.stdout.count("✗") == 1, "only the broken leg fails"
     assert f"BROKEN: {leg}" in told.stdout
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_stopped_leaves_no_process_and_no_folder(how, tmp_path):
+    lrs = subprocess.Popen([sys.executable, "-u", "-c", LRS, "demo", "--once"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           env={**os.environ, "TMPDIR": str(tmp_path)})
+    while "data" not in (line := lrs.stdout.readline()):
+        assert lrs.poll() is None, line
+    served = line.split()[1]
+    assert httpx.get(f"{served}/health/live").status_code == 200
+    lrs.send_signal(how)
+    rest = lrs.communicate(timeout=60)[0]
+    assert (lrs.returncode, "Traceback" in rest) == (1, False)
+    assert list(tmp_path.glob("concord-demo-*")) == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{served}/health/live")
 
 
 def test_a_leg_that_there_is_not_is_refused():

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -28,5 +30,12 @@ def command(settings: Settings, once: bool, port: int) -> None:
     broken = os.environ.get("LRS_DEMO_BREAK", "")
     if broken and broken not in LEGS:
         raise BadSetting(f'LRS_DEMO_BREAK is one of {", ".join(LEGS)}, not "{broken}"')
+    # a SIGTERM must not leave the processes behind
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="concord-demo-"))
-    sys.exit(tell(folder, port=port, once=once, broken=broken))
+    try:
+        code = tell(folder, port=port, once=once, broken=broken)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    sys.exit(code)

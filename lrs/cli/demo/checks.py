@@ -42,7 +42,7 @@ def hris(acme: Company, broken: str) -> Check:
         there = sum(_in_notes(one, note) for note in found[one.employee_id])
         wanted = 0 if one.status == "revoked" else 1
         ok &= there == wanted
-        lines.append(f"{one.employee_id} {one.title:<20} {there} record(s){' (taken back)' if not wanted else ''}")
+        lines.append(f"{one.employee_id} {one.title:<20} {there} record{'' if there == 1 else 's'}{' (taken back)' if not wanted else ''}")
     total = sum(len(notes) for notes in found.values())
     ok &= total == sum(one.status != "revoked" for one in OUTCOMES)
     return Check("hris", ok, f"BambooHR holds {total} training records, each completion once" if ok else
