@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lrs.store.mongo.attachments import MongoAttachments
 from lrs.store.mongo.audit import MongoAudit
 from lrs.store.mongo.connections import MongoConnections
 from lrs.store.mongo.credentials import MongoCredentials
@@ -14,6 +15,7 @@ from lrs.store.mongo.mappings import MongoMappings
 from lrs.store.mongo.payloads import MongoPayloads
 from lrs.store.mongo.rejections import MongoRejections
 from lrs.store.mongo.statements import MongoStatements
+from lrs.store.sqlite.attachments import FileAttachments
 from lrs.store.sqlite.audit import SqliteAudit
 from lrs.store.sqlite.connections import SqliteConnections
 from lrs.store.sqlite.credentials import SqliteCredentials
@@ -25,10 +27,16 @@ from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.rejections import SqliteRejections
 from lrs.store.sqlite.statements import SqliteStatements
 
-SQLITE = {"audit": SqliteAudit, "connections": SqliteConnections, "credentials": SqliteCredentials, "directory": SqliteDirectory,
-          "documents": SqliteDocuments, "mappings": SqliteMappings, "payloads": SqlitePayloads, "rejections": SqliteRejections}
-MONGO = {"audit": MongoAudit, "connections": MongoConnections, "credentials": MongoCredentials, "directory": MongoDirectory,
-         "documents": MongoDocuments, "mappings": MongoMappings, "payloads": MongoPayloads, "rejections": MongoRejections}
+SQLITE = {
+    "attachments": lambda database: FileAttachments(database.path.with_name("attachments")), "audit": SqliteAudit,
+    "connections": SqliteConnections, "credentials": SqliteCredentials, "directory": SqliteDirectory, "documents": SqliteDocuments,
+    "mappings": SqliteMappings, "payloads": SqlitePayloads, "rejections": SqliteRejections,
+}
+MONGO = {
+    "attachments": MongoAttachments, "audit": MongoAudit, "connections": MongoConnections, "credentials": MongoCredentials,
+    "directory": MongoDirectory, "documents": MongoDocuments, "mappings": MongoMappings, "payloads": MongoPayloads,
+    "rejections": MongoRejections,
+}
 
 
 def opened(place: str, **options: Any) -> tuple[SqliteStatements, Database] | tuple[MongoStatements, MongoDatabase]:

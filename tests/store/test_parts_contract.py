@@ -1,6 +1,7 @@
-"""What every store promises about payloads, documents, credentials, connections and the audit log, one promise a test."""
+"""What every store promises about payloads, attachments, documents, credentials, connections and the audit log, one promise a test."""
 from __future__ import annotations
 
+import hashlib
 import threading
 
 import pytest
@@ -194,3 +195,41 @@ def test_many_that_keep_the_same_body_at_once_keep_one_in_every_store(open_part)
     ones = [open_part("payloads") for _ in range(4)]
     numbers = together(*(lambda one=one: one.keep("a", "e", b"{}") for one in ones))
     assert len(set(numbers)) == len(ones[0].list()) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"a certificate", bytes(range(256)) * 20_000], ids=["nothing", "few bytes", "five megabytes"])
+def test_an_attachment_is_kept_once_whole_and_read_by_everybody(open_part, data):
+    ones = [open_part("attachments") for _ in range(3)]
+    sha2 = hashlib.sha256(data).hexdigest()
+    pieces = [data[at:at + 300_000] for at in range(0, len(data), 300_000)]
+    staged = [one.stage(pieces, sha2.upper(), hashlib.sha256()) for one in ones]
+    assert all(one.matches for one in staged)
+    assert staged[0].head(10) == data[:10]
+    assert [(one.has(sha2), one.size(sha2), list(one.read(sha2))) for one in ones] == [(False, None, [])] * 3
+    together(*(one.keep for one in staged))
+    for one in staged:
+        one.keep()
+        one.discard()
+        one.discard()
+    assert [(one.has(sha2), one.size(sha2)) for one in ones] == [(True, len(data))] * 3
+    read = list(ones[1].read(sha2))
+    assert b"".join(read) == data
+    assert all(len(piece) <= 64 * 1024 for piece in read)
+
+
+def test_an_attachment_that_is_not_what_its_name_says_or_breaks_off_leaves_nothing(open_part):
+    attachments = open_part("attachments")
+    sha2 = hashlib.sha256(b"said").hexdigest()
+    staged = attachments.stage([b"sent"], sha2, hashlib.sha256())
+    assert not staged.matches
+    staged.discard()
+
+    def broken():
+        yield b"sa"
+        raise EOFError
+
+    with pytest.raises(EOFError):
+        attachments.stage(broken(), sha2, hashlib.sha256())
+    with pytest.raises(ValueError, match="no SHA-2 hash"):
+        attachments.stage([], "../../etc/passwd", hashlib.sha256())
+    assert not attachments.has(sha2)
