@@ -27,7 +27,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "another-statement-under-a-known-id", "An id belongs to the first statement that came under it; another one is a conflict.",
         "lrs/store/sqlite/statements.py",
         "            elif same(stored[1], new.raw):", "            elif stored:",
-        ("tests/store/test_statements_contract.py::test_another_statement_under_a_known_id_refuses_the_whole_batch",
+        ("tests/store/test_statements_contract.py::test_another_statement_under_a_known_id_refuses_the_whole_batch[sqlite]",
          "tests/xapi/test_statements_over_http.py::test_another_statement_under_a_known_id_is_a_conflict_and_the_batch_is_refused_whole")),
     Mutant(
         "same-ignores-the-timestamp", "The same statement again has the same timestamp.", "lrs/statements/equality.py",

@@ -82,7 +82,7 @@ LOG: tuple[Mutant, ...] = (
         """    low = 0 if query.since is None else query.since
     high = through if query.until is None else min(query.until - 1, through)
 """,
-        ("tests/store/test_statements_contract.py::test_since_is_exclusive_and_until_inclusive_on_stored",
+        ("tests/store/test_statements_contract.py::test_since_is_exclusive_and_until_inclusive_on_stored[sqlite]",
          "tests/xapi/test_filters_over_http.py::test_since_is_exclusive_and_until_inclusive_on_stored")),
     Mutant(
         "a-page-forgets-one", "Following `more` shows every statement once.", STATEMENTS,
@@ -95,18 +95,18 @@ LOG: tuple[Mutant, ...] = (
     Mutant(
         "references-are-not-indexed", "A statement is found by what the statement it refers to is about, whichever came first.", STATEMENTS,
         "            references.link(self._db, seq, name, target, self._budget)", "            pass",
-        ("tests/store/test_statements_model.py::test_every_subset_of_filters_with_references_equals_brute_force",)),
+        ("tests/store/test_statements_model.py::test_every_subset_of_filters_with_references_equals_brute_force[sqlite]",)),
     Mutant(
         "void-of-another-provider", "A provider voids its own statements only, unless it has the scope for others'.",
         "lrs/store/sqlite/voiding.py",
         "    if row[1] != new.provider and not new.may_void_any:", "    if not row[1]:",
-        ("tests/store/test_statements_voiding.py::test_another_provider_may_not_void",
+        ("tests/store/test_statements_voiding.py::test_another_provider_may_not_void[sqlite]",
          "tests/xapi/test_statements_over_http.py::test_a_provider_voids_its_own_and_not_another_s")),
     Mutant(
         "void-of-another-provider-sent-first", "A foreign void that came before its target has no effect on it.",
         "lrs/store/sqlite/voiding.py",
         "        if new.voids is None and (may_void_any or provider == new.provider):", "        if new.voids is None:",
-        ("tests/store/test_statements_voiding.py::test_a_void_of_another_provider_that_came_first_has_no_effect",)),
+        ("tests/store/test_statements_voiding.py::test_a_void_of_another_provider_that_came_first_has_no_effect[sqlite]",)),
     Mutant(
         "voided-ones-are-shown", "A voided statement is found only as a voided one.", STATEMENTS,
         "        if not record.voided and query.credential_id", "        if query.credential_id",

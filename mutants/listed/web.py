@@ -28,7 +28,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "mine-shows-others", "With statements/read/mine one sees one's own.", "lrs/store/sqlite/statements.py",
         "query.credential_id in (None, record.credential_id):", "record.credential_id:",
-        ("tests/store/test_statements_contract.py::test_a_credential_sees_only_its_own_records",
+        ("tests/store/test_statements_contract.py::test_a_credential_sees_only_its_own_records[sqlite]",
          "tests/xapi/test_statements_over_http.py::test_the_mine_scope_sees_its_own_only_also_through_references")),
     Mutant(
         "mine-by-id-shows-others", "With statements/read/mine one gets no other's statement by its id.", "lrs/xapi/statements.py",
