@@ -61,7 +61,7 @@ def create(settings: Settings, name: str, chosen: tuple[str, ...], provider: str
 @click.pass_obj
 def launch(settings: Settings, actor: str, activity: str, minutes: int, registration: str, for_key: str, origins: tuple[str, ...],
            as_json: bool) -> None:
-    """Make a credential for one launch of content: one learner, one activity, and over soon.
+    """Make a credential for one launch of content. One learner, one activity, and over soon.
 
     `fetch` is the one-time URL of cmi5 content, `query` what its own URL ends with.
     """

@@ -93,7 +93,7 @@ def command(ctx: click.Context, data: Path | None, config_file: Path | None) -> 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, Invalid):
         lines = [f"  {'' if f.index is None else f'{f.index}: '}{f.where or '/'}: {f.why} [{f.rule}]" for f in error.findings[:20]]
-        return "\n".join([f"{len(error.findings)} rule(s) broken:", *lines])
+        return "\n".join([f"{len(error.findings)} rule{'' if len(error.findings) == 1 else 's'} broken:", *lines])
     return str(error)
 
 

@@ -123,12 +123,12 @@ def in_words(told: maps.Diff) -> list[str]:
     """The diff for people, line by line."""
     lines = [f"{told.statements} statements looked at, {told.unchanged} of them keep their reading"]
     lines += [f"  {row['count']:>7}  {row['provider']:<16} {row['verb']}: {row['old']} → {row['new']}" for row in told.readings]
-    lines.append(f"{told.events} event(s) would be sent")
+    lines.append(f"{told.events} event{'' if told.events == 1 else 's'} would be sent")
     lines += [f"  {count:>7}  {name}" for name, count in sorted(told.released.items())]
     lines += [f"           e.g. {one['event']} {one['status']} for employee {one['person']}: {one['course']}"
               for one in told.released_samples]
     if told.parked:
-        lines.append(f"{told.parked} completion(s) would wait until the directory knows the learner")
+        lines.append(f"{told.parked} completion{'' if told.parked == 1 else 's'} would wait until the directory knows the learner")
         lines += [f"           e.g. {one['learner']}: {one['course']}" for one in told.parked_samples]
     if told.kept:
         lines.append(f"{told.kept} statement(s) count no longer, but were sent: that stays, nothing is revoked")

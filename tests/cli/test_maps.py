@@ -57,9 +57,9 @@ def test_from_propose_to_rollback_in_words(services: Services) -> None:
     assert "version 1 of the verbs map proposed; nothing is changed yet" in lrs(services, "verbs", "propose", "-", given=ROWS).stdout
     diff = lrs(services, "verbs", "diff", "1").stdout
     assert f"2  sim              {VENDOR}: unmapped/no → completed/yes/completed" in diff
-    assert "1 event(s) would be sent" in diff
+    assert "1 event would be sent" in diff
     assert f"learning.completed completed for employee 7: {COURSE}" in diff
-    assert "1 completion(s) would wait until the directory knows the learner" in diff
+    assert "1 completion would wait until the directory knows the learner" in diff
     assert "mbox:eve@example.com" in diff
     assert services.store.work.feed_length() == 0
     assert "version 1 of the verbs map is in force" in lrs(services, "verbs", "apply", "1").stdout
