@@ -21,10 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="How many seeds.")
     parser.add_argument("--seed", type=int, default=None, help="This seed only.")
     parser.add_argument("--first", type=int, default=None, help="The first of the seeds; default: a random one.")
-    parser.add_argument("--days", type=float, default=3.0, help="Simulated days a seed.")
+    parser.add_argument("--days", type=float, default=2.0, help="Simulated days a seed.")
     parser.add_argument("-v", "--verbose", action="store_true", help="Print every step.")
     given = parser.parse_args(arguments)
-    logging.disable(logging.CRITICAL)
     first = given.first if given.first is not None else random.SystemRandom().randrange(1 << 32)
     seeds = [given.seed] if given.seed is not None else list(range(first, first + given.seeds))
     print(f"seeds {seeds[0]} to {seeds[-1]}, {given.days:g} days each", flush=True)
@@ -53,4 +52,5 @@ def told(world: World, fault: BaseException, days: float, *, verbose: bool = Fal
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)  # what is simulated is told by the simulation
     sys.exit(main())

@@ -32,7 +32,7 @@ CATALOGUE: Sequence[Course] = (
 """The catalogue as it comes to be, course after course; the first stands at the beginning."""
 
 FINISHED, MASTERED = "https://vendor.example/verbs/finished", "https://vendor.example/verbs/graduated"
-VERBS = ("completed", "passed", "failed", "completed", "passed", FINISHED, MASTERED, "experienced")
+VERBS = ("completed", "passed", "failed", "completed", "passed", "failed", "passed", FINISHED, MASTERED, "experienced")
 MAPS: Sequence[tuple[tuple[str, str], ...]] = (((FINISHED, "completed"),), ((FINISHED, "completed"), (MASTERED, "passed")))
 """Versions of the verb map, one after the other: each says what more verbs mean."""
 WILD_MAPS: Sequence[tuple[tuple[str, str], ...]] = (
@@ -191,5 +191,5 @@ class Administration:
         return verb_map(MAPS[self.mapped - 1])
 
 
-LATENESS = (0.55, SECOND), (0.2, 20 * SECOND), (0.17, 1800 * SECOND), (0.08, 8 * HOUR)
+LATENESS = (0.90, SECOND), (0.065, 30 * SECOND), (0.02, 1800 * SECOND), (0.015, 16 * HOUR)
 """How far time goes on between two steps: a share of the steps, and the most it can be."""

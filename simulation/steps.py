@@ -15,6 +15,7 @@ from simulation.receivers import MOODS
 from simulation.scenario import NAMES as PEOPLE
 from simulation.scenario import body
 from simulation.watch import must
+from workers.reread import reread_once
 from workers.route import route_once
 
 if TYPE_CHECKING:
@@ -76,20 +77,27 @@ def route(world: World, worker: Worker | None) -> None:
         world.note(f"route: {done}")
 
 
+def reread(world: World, worker: Worker | None) -> None:
+    """A round of reading again alone: the worker was killed before, or another one routes."""
+    done = reread_once(world.services, world.rng.choice((1, 2, None)))
+    if done.slices:
+        world.note(f"reread: {done}")
+
+
 def turn(world: World, worker: Worker | None) -> None:
     """A deliverer records what ended and claims for its free hands."""
     assert worker is not None
     ended, wall = worker.ended, world.clocks.wall()
-    hands = worker.hands
-    calls = hands.turn(ended, world.rng.randrange(9))
-    if hands is not worker.hands:
-        return
+    hands, eased = worker.hands, dict(world.watch.eased)
+    try:
+        calls = hands.turn(ended, world.rng.randrange(9))
+    finally:
+        world.watch.recorded(ended, eased)  # what was written stands, whatever became of the writer
     worker.ended = worker.ended[len(ended):]
     worker.calls += calls
     if ended or calls:
         claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
         world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
-    world.watch.recorded(ended)
     world.watch.claimed(calls, wall)
 
 
@@ -224,10 +232,13 @@ def power(world: World, _: Worker | None) -> None:
 
 Step = Callable[["World", "Worker | None"], None]
 _TABLE: tuple[tuple[str, Step, float], ...] = (
-    ("think", think, 14), ("send", send, 16), ("route", route, 14), ("turn", turn, 16), ("exchange", exchange, 18), ("follow", follow, 4),
+    ("think", think, 14), ("send", send, 16), ("route", route, 14), ("reread", reread, 4), ("turn", turn, 16),
+    ("exchange", exchange, 20), ("follow", follow, 4),
     ("feed", read_feed, 4), ("learn", learn, 3), ("catalogue", catalogue, 1.5), ("apply", apply, 1), ("target", target, 2),
     ("rotate", rotate, 1), ("mood", mood, 3), ("clock", clock, 1), ("power", power, 0.5))
 STEPS: dict[str, Step] = {name: step for name, step, _ in _TABLE}
 NAMES, WEIGHTS = tuple(name for name, _, _ in _TABLE), tuple(weight for _, _, weight in _TABLE)
-OF_WORKERS = frozenset({"route", "turn", "exchange"})
+OF_WORKERS = frozenset({"route", "reread", "turn", "exchange"})
+RACY = {"reread": 4.0, "route": 2.0, "learn": 3.0, "catalogue": 4.0, "apply": 4.0}
+"""What happens more often in the middle of another step."""
 READERS = ("follow", "feed")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,7 @@ class Watch:
     """How often a target was resumed, or its deliveries released or replayed: what waits may go at once."""
     plans: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     """Delivery → (attempts used, due, `eased` of its target) as its last recorded attempt left it."""
+    landed: set[tuple[str, str]] = field(default_factory=set)
     buckets: dict[str, Bucket] = field(default_factory=dict)
     first: dict[str, list[int]] = field(default_factory=dict)
 
@@ -165,17 +166,18 @@ class Watch:
             if one.attempt is not None:
                 _check_attempt(one.claimed, one.attempt, answers[-1] if answers else "")
 
-    def recorded(self, ended: Sequence[Ended]) -> None:
-        """Outcomes were written; those whose lease had ended changed nothing."""
+    def recorded(self, ended: Sequence[Ended], eased: Mapping[str, int]) -> None:
+        """Outcomes were written; those whose lease had ended changed nothing. `eased`: as it was before that."""
         out = self.store.outgoing.now
         calls: dict[str, list[Attempt]] = {}
         for one in ended:
-            if one.attempt is None:
+            if one.attempt is None or (one.attempt.id, one.attempt.lease) in self.landed:
                 continue
             last = next(iter(out.attempts.get(one.attempt.id, ())[::-1]), None)
             if last is not None and (last.at, last.state, last.why) == (one.attempt.at, one.attempt.state, one.attempt.why):
                 name = one.claimed.target
-                self.plans[one.attempt.id] = (one.attempt.attempts, one.attempt.due or 0, self.eased.get(name, 0))
+                self.landed.add((one.attempt.id, one.attempt.lease))
+                self.plans[one.attempt.id] = (one.attempt.attempts, one.attempt.due or 0, eased.get(name, 0))
                 calls.setdefault(f"{name}\n{one.attempt.lease}", []).append(one.attempt)
         for call, attempts in calls.items():
             self._judge(call.partition("\n")[0], attempts)
