@@ -85,8 +85,11 @@ def propose(settings: Settings, file: BinaryIO | None, remove: tuple[str, ...], 
 def list_(settings: Settings, as_json: bool) -> None:
     """List the courses of the catalogue."""
     with opened(settings) as store:
-        for course in courses.courses(store):
-            click.echo(dumps(courses.as_json(course), ensure_ascii=False) if as_json else f"{course.id:<70} {course.title}")
+        found = courses.courses(store)
+    for course in found:
+        click.echo(dumps(courses.as_json(course), ensure_ascii=False) if as_json else f"{course.id:<70} {course.title}")
+    if not found and not as_json:
+        click.echo("no courses yet: lrs courses import")
 
 
 @command.command()

@@ -68,6 +68,8 @@ def list_(settings: Settings, q: str, email: str, identifier: str, as_json: bool
             for one in found:
                 click.echo(json.dumps(one, ensure_ascii=False) if as_json else
                            f"{one['employee_id']:<12} {one['name']:<28} {one['email']:<34} {len(one['identifiers'])} identifiers")
+    if not after and not as_json:
+        click.echo("nobody is found" if q or email or identifier else "nobody yet: lrs people import")
 
 
 @command.command()

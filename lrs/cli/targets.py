@@ -74,8 +74,11 @@ def add(settings: Settings, name: str, connector: str, pairs: tuple[str, ...], a
 def list_(settings: Settings, as_json: bool) -> None:
     """List the targets; secrets are hidden."""
     with opened(settings) as store:
-        for view in targets.listed(store, now_us()):
-            click.echo(json.dumps(view) if as_json else _line(view))
+        views = targets.listed(store, now_us())
+    for view in views:
+        click.echo(json.dumps(view) if as_json else _line(view))
+    if not views and not as_json:
+        click.echo("no targets yet: lrs targets add")
 
 
 @command.command()
@@ -132,6 +135,7 @@ def test(settings: Settings, name: str, as_json: bool) -> None:
     """Talk to a target once, writing nothing a person would see. Exit code 0 if it accepts us."""
     with opened(settings) as store:
         view = targets.test(store, name, now_us)
+    answer = "no answer" if view["status"] is None else f"status {view['status']}"
     click.echo(json.dumps(view) if as_json else
-               f"{name}: {'accepts us' if view['ok'] else view['why']} (status {view['status']}, {view['milliseconds']:.0f} ms)")
+               f"{name}: {'accepts us' if view['ok'] else view['why']} ({answer}, {view['milliseconds']:.0f} ms)")
     sys.exit(0 if view["ok"] else 1)

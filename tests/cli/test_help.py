@@ -30,6 +30,18 @@ def test_the_commands_that_a_noun_is_introduced_with_exist(noun: str) -> None:
         assert set(several.split(", ")) <= set(commands(noun))
 
 
+@pytest.mark.parametrize(("noun", "said"), [
+    ("targets", "no targets yet: lrs targets add"), ("people", "nobody yet: lrs people import"),
+    ("courses", "no courses yet: lrs courses import"), ("connections", "no connections yet: lrs connections add"),
+    ("deliveries", "there are no deliveries yet"), ("rejections", "nothing was refused"), ("audit", "nothing was changed yet")])
+def test_an_empty_list_says_so_to_people_and_is_empty_to_machines(noun: str, said: str, tmp_path: Path) -> None:
+    def listed(*more: str) -> str:
+        return CliRunner().invoke(command, ["--data", str(tmp_path / "data"), noun, "list", *more], catch_exceptions=False).output
+
+    assert listed() == f"{said}\n"
+    assert listed("--json") == ""
+
+
 def test_a_data_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     data = tmp_path / "above" / "data"
     assert CliRunner().invoke(command, ["--data", str(data), "migrate"]).exit_code == 0
