@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -125,6 +125,9 @@ def install(app: Flask, services: Services) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-ID"] = _request_id()
+        where = response.headers.get("Location", "")
+        if where.startswith("/") and request.script_root:
+            response.headers["Location"] = quote(request.script_root) + where
         return response
 
     for kind in ANSWERS:

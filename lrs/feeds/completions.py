@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Response, request
 
@@ -38,7 +38,8 @@ def completions() -> Response:
     parameters: dict[str, str | int] = {"since": cursor, "limit": limit}
     if "exclude_source" in request.args:
         parameters["exclude_source"] = excluded
-    tail = json.dumps({"next": f"{request.path}?{urlencode(parameters)}", "cursor": cursor, "more": len(rows) == limit})
+    following = f"{quote(request.script_root)}{request.path}?{urlencode(parameters)}"
+    tail = json.dumps({"next": following, "cursor": cursor, "more": len(rows) == limit})
     return http.answer_json(b'{"items":[' + b",".join(shown) + b"]," + tail[1:].encode())
 
 

@@ -255,3 +255,11 @@ def test_its_pages_are_its_own_or_those_of_who_launched_it(lms: FlaskClient) -> 
     content = basic(lms.application.test_client(), base64.b64encode(f"{made['key']}:{made['secret']}".encode()).decode())
     assert content.get(PATH, headers={"Origin": "https://content.example"}).status_code == 200
     assert content.get(PATH, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_origins_of_a_lasting_credential_are_a_field_of_the_api(client: FlaskClient) -> None:
+    made = client.post("/api/v1/credentials", json={"name": "Page", "key": "page", "origins": ["https://a.example", "https://a.example/"]})
+    assert (made.status_code, made.json["origins"]) == (201, ["https://a.example"])
+    assert client.get("/api/v1/credentials/page").json["origins"] == ["https://a.example"]
+    refused = client.post("/api/v1/credentials", json={"name": "Page", "origins": ["https://a.example", "a.example"]})
+    assert (refused.status_code, refused.json["findings"][0]["pointer"]) == (400, "/origins/1")

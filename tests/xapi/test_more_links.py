@@ -216,3 +216,12 @@ def test_a_walk_is_whole_while_other_processes_write_and_void(client: FlaskClien
             writer.wait(30)
     assert [writer.returncode for writer in writers] == [0, 0]
     assert len(voided) > 2
+
+
+def test_other_addresses_that_are_answered_have_the_base_path_too(client: FlaskClient) -> None:
+    proxied = Client(Forwarded(client.application.wsgi_app, (), "https://x.example/lrs"))
+    environ = {**client.environ_base}
+    assert proxied.get("/feeds/completions", environ_overrides=environ).json["next"].startswith("/lrs/feeds/completions?since=")
+    made = proxied.post("/lrs/api/v1/credentials", json={"name": "A", "key": "key-a"}, environ_overrides=environ)
+    assert made.headers["Location"] == "/lrs/api/v1/credentials/key-a"
+    assert proxied.get(made.headers["Location"], environ_overrides=environ).json["key"] == "key-a"

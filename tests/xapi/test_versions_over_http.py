@@ -86,3 +86,11 @@ def test_a_statement_and_a_document_say_when_they_were_last_changed(client: Flas
     assert client.put("/xapi/activities/state", query_string=at, data=b"{}", headers=spoken).status_code == 204
     state = client.get("/xapi/activities/state", query_string=at, headers=spoken)
     assert abs((parsedate_to_datetime(state.headers["Last-Modified"]) - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_about_tells_limits_and_what_is_done_beyond_the_standard(client: FlaskClient, services: Services) -> None:
+    client.environ_base.clear()
+    extensions = client.get("/xapi/about").json["extensions"]
+    assert extensions["http://lrs.example/about/limits"]["document_max"] == services.settings.limits.document_max
+    assert {"launch", "br"} <= set(extensions["http://lrs.example/about/features"])
+    assert client.head("/xapi/about").status_code == 200
