@@ -10,6 +10,7 @@ import click
 from lrs.cli.maps import add_versions, in_words, progress, proposed, store_of, text_of, who
 from lrs.cli.opened import opened
 from lrs.config import Settings
+from lrs.errors import WrongState
 from lrs.management import courses, maps
 
 
@@ -39,7 +40,10 @@ def import_(settings: Settings, file: BinaryIO, note: str, as_json: bool) -> Non
             number = courses.propose_step(store, step, who=who(), note=note or "import").number
             with progress("reading history") as tell:
                 told = maps.diff(store, "courses", number, tell)
-            maps.apply(store, "courses", number, who=who())
+            try:
+                maps.apply(store, "courses", number, who=who())
+            except WrongState as error:
+                raise WrongState(f"nothing was imported, import again: {error}") from error
     taken = len(given.courses) - sum(1 for one in refused if one.line in {line for line, _ in given.courses})
     if as_json:
         result: dict[str, Any] = {"courses": taken, "refused": [{"line": one.line, "why": one.why} for one in refused],

@@ -15,8 +15,9 @@ from lrs.config import Settings, load
 from lrs.errors import Invalid
 from lrs.ingest.batch import accept
 from lrs.ingest.prepare import Provider
+from lrs.management import courses, maps
 from lrs.services import Services
-from lrs.store.open_store import open_store
+from lrs.store.open_store import Store, open_store
 from workers.route import route_once
 
 VENDOR = "https://vendor.example/verbs/finished"
@@ -159,6 +160,21 @@ def test_an_import_says_what_it_releases_and_can_be_taken_back(services: Service
     assert (again["version"], again["changed"]) == (None, 0)
     lrs(services, "courses", "rollback")
     assert [row.split()[0] for row in lrs(services, "courses", "list").stdout.splitlines()] == [COURSE]
+
+
+def test_an_import_that_somebody_else_overtook_says_to_import_again(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    diff = maps.diff
+
+    def overtaken(store: Store, *rest: Any) -> maps.Diff:
+        monkeypatch.undo()
+        read = courses.read("id\nhttps://x.example/other\n", "https://lrs.example")
+        maps.apply(store, "courses", courses.propose_read(store, read, who="other").number, who="other")
+        return diff(store, *rest)
+
+    monkeypatch.setattr(maps, "diff", overtaken)
+    result = lrs(services, "courses", "import", "-", given="id,title\nhttps://x.example/1,One\n", code=1)
+    assert "nothing was imported, import again" in result.stderr
+    lrs(services, "courses", "import", "-", given="id,title\nhttps://x.example/1,One\n")
 
 
 def test_an_imported_id_that_is_no_iri_is_the_one_that_the_lms_hook_writes(services: Services) -> None:
