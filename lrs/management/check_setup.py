@@ -54,7 +54,7 @@ def connections(look: Look) -> Iterator[Finding]:
         if credential is None or credential.revoked:
             what = "was revoked" if credential else "does not exist"
             yield Finding(ERROR, where, f"its credential {one.credential} {what}: nothing it sends can be stored",
-                          f"lrs connections add another one --source {one.source}, and give its address to the source")
+                          f"add one under another name: lrs connections add --source {one.source}; give its address to the source")
         if one.state != "active":
             yield Finding(WARNING, where, f"it is {one.state}: what its source sends is refused", f"lrs connections resume {one.name}")
         schema = SOURCES.get(one.source)

@@ -66,7 +66,7 @@ def test_a_test_statement_travels_over_http_as_the_providers_own(data: Path, ser
 
 
 @pytest.mark.parametrize(("scopes", "secret", "status", "why"), [
-    (["statements/read"], "", 403, "needs the scope statements/write"), (["statements/write"], "x" * 40, 401, "not known, or revoked")])
+    (["statements/read"], "", 403, "needs the scope statements/write"), (["statements/write"], "x" * 40, 401, "not known, revoked or expired")])
 def test_what_stands_in_the_way_is_said_in_the_words_of_the_answer(
     data: Path, served: str, scopes: list[str], secret: str, status: int, why: str,
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_person_is_put_found_and_shown(data: Path) -> None:
     assert told(data, "people", "show", "007")["email"] == "ada@example.com"
     for words in (("--q", "ADA"), ("--email", "ada@old.example"), ("--identifier", "mailto:ada@example.com")):
         assert [one["employee_id"] for one in lines(data, "people", "list", *words)] == ["007"]
-    assert lrs(data, "people", "list", "--q", "bo").stdout == ""
+    assert lrs(data, "people", "list", "--q", "bo").stdout == "nobody is found\n"
     assert "no person" in lrs(data, "people", "show", "8", code=1).stderr
     lrs(data, "people", "put", "8", "--email", "nobody", code=1)
     assert lines(data, "audit", "list", "--action", "people.put")[0]["who"].startswith("cli:")
@@ -117,7 +117,7 @@ def test_an_import_is_rehearsed(data: Path) -> None:
     rows = "employee_id,email\n1,a@x.example\n2,nobody\n"
     rehearsed = lrs(data, "people", "import", "-", "--dry-run", given=rows, code=1)
     assert rehearsed.stdout.startswith("1 people would be imported, 1 rows refused")
-    assert lrs(data, "people", "list").stdout == ""
+    assert lrs(data, "people", "list").stdout == "nobody yet: lrs people import\n"
 
 
 def test_who_is_waited_for(data: Path, served: str) -> None:

@@ -142,7 +142,7 @@ def test_a_catalogue_is_proposed_compared_and_applied(services: Services) -> Non
     assert "1 statement(s) count no longer, but were sent: that stays, nothing is revoked" in diff
     assert "1 statement(s) count no longer, and nothing of it was sent: that is forgotten" in diff
     lrs(services, "courses", "apply", "1")
-    assert lrs(services, "courses", "list").stdout == ""
+    assert lrs(services, "courses", "list").stdout == "no courses yet: lrs courses import\n"
     lrs(services, "courses", "rollback")
     assert json.loads(lrs(services, "courses", "show", COURSE).stdout)["title"] == "Forklift"
 
