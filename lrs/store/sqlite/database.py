@@ -61,10 +61,10 @@ class Database:
         connection = getattr(self._local, "reader", None)
         if connection is None:
             connection = self._local.reader = self.connect()
-        if connection.in_transaction:
-            yield connection
-            return
         try:
+            if connection.in_transaction:
+                yield connection
+                return
             connection.execute("BEGIN")
             try:
                 yield connection
