@@ -56,6 +56,8 @@ class Watch:
     acknowledged: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     replayed: set[str] = field(default_factory=set)
     promised: tuple[int, int] = (0, 0)
+    checked: tuple[int, int, int, tuple[int, int]] = (0, 0, 0, (0, 0))
+    _kept: object = None
     feed: list[tuple[int, bytes]] = field(default_factory=list)
     stands: dict[str, tuple[int, str]] = field(default_factory=dict)
     eased: dict[str, int] = field(default_factory=dict)
@@ -67,8 +69,11 @@ class Watch:
     first: dict[str, list[int]] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Read the store."""
+        """Read the store, where anything was committed since the last time."""
         log, out = self.store.log.now, self.store.outgoing.now
+        if self.checked == (id(log), id(out), len(self.acknowledged), self.promised):
+            return
+        self.checked, self._kept = (id(log), id(out), len(self.acknowledged), self.promised), (log, out)
         for key, (seq, _) in self.acknowledged.items():
             must(log.ids.get(key) == seq, "what was acknowledged is in the store where it was", key)
         through, count = self.promised
