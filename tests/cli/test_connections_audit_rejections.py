@@ -66,7 +66,8 @@ def test_a_test_statement_travels_over_http_as_the_providers_own(data: Path, ser
 
 
 @pytest.mark.parametrize(("scopes", "secret", "status", "why"), [
-    (["statements/read"], "", 403, "needs the scope statements/write"), (["statements/write"], "x" * 40, 401, "not known, revoked or expired")])
+    (["statements/read"], "", 403, "needs the scope statements/write"),
+    (["statements/write"], "x" * 40, 401, "not known, revoked or expired")])
 def test_what_stands_in_the_way_is_said_in_the_words_of_the_answer(
     data: Path, served: str, scopes: list[str], secret: str, status: int, why: str,
 ) -> None:
