@@ -183,22 +183,29 @@ def apply(world: World, _: Worker | None) -> None:
 
 def target(world: World, _: Worker | None) -> None:
     """A target is paused or resumed, what is parked is released, what is finished is replayed."""
-    rng, work, name = world.rng, world.services.store.work, world.rng.choice(list(world.receivers))
+    rng, name = world.rng, world.rng.choice(list(world.receivers))
     what = rng.choice(("pause", "resume", "resume", "release", "replay"))
+    try:
+        _operate(world, name, what)
+    finally:  # what was written stands, whatever became of the writer
+        if what == "resume":
+            world.watch.resumed(name)
+        world.watch.ease(name)
+    world.note(f"{what} {name}")
+
+
+def _operate(world: World, name: str, what: str) -> None:
+    work = world.services.store.work
     if what == "pause":
         work.set_target_state(name, "paused", "by hand")
     elif what == "resume":
         work.set_target_state(name, "active")
-        world.watch.resumed(name)
     elif what == "release":
         work.release(Wanted(target=name), now=world.clocks.wall())
-        world.watch.ease(name)
     else:
-        wanted = Wanted(target=name, state=rng.choice(("dead", "delivered", "")))
+        wanted = Wanted(target=name, state=world.rng.choice(("dead", "delivered", "")))
         world.watch.replayed |= {row.id for row in world.store.outgoing.now.owed.values() if row.target == name}
         work.replay(wanted, now=world.clocks.wall(), dry=False)
-        world.watch.ease(name)
-    world.note(f"{what} {name}")
 
 
 def rotate(world: World, _: Worker | None) -> None:

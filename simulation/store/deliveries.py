@@ -59,8 +59,9 @@ def cancel(out: Outgoing, rows: Iterable[Owed], why: str) -> None:
 
 
 def cancel_unsent(out: Outgoing, event_id: str) -> None:
-    """Cancel what was not sent yet of an achievement."""
-    cancel(out, (one for one in out.owed.values() if one.event_id == event_id and one.state in UNSENT),
+    """Cancel what was not sent yet of an achievement; its revoke goes on, to those who were told of it."""
+    cancel(out, (one for one in out.owed.values()
+                 if one.event_id == event_id and one.state in UNSENT and not one.event.endswith(".revoked")),
            "the achievement was merged into another")
 
 

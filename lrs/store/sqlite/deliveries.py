@@ -84,9 +84,9 @@ def release_parked(db: sqlite3.Connection, kind: str, key: str, now: int) -> Non
 
 
 def cancel_unsent(db: sqlite3.Connection, event_id: str) -> None:
-    """Cancel what was not sent yet of an achievement."""
+    """Cancel what was not sent yet of an achievement; its revoke goes on, to those who were told of it."""
     db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'the achievement was merged into another'
-                   WHERE event_id = ? AND state IN {UNSENT}""", (event_id,))
+                   WHERE event_id = ? AND state IN {UNSENT} AND event NOT LIKE '%.revoked'""", (event_id,))
 
 
 class Deliveries:
