@@ -1,7 +1,11 @@
 """Many writers on many machines: no seq appears below what was promised, and no writer that was given up commits."""
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -131,6 +135,37 @@ def test_an_intent_of_a_process_that_died_holds_readers_up_for_its_lease_only(op
     machine.pass_time(LEASE_US)
     store.consistent_through()
     assert store.consistent_through() >= added.seq
+
+
+DYING = """
+import os, signal, sys
+from lrs.statements.record import Prepared
+from lrs.store.mongo.database import Database
+from lrs.store.mongo.statements import MongoStatements
+
+class Dying(Database):
+    def commit(self, session):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+new = Prepared("0" * 31 + "1", (b"", b"|"), b"", (1,), b"{}", "key", "acme")
+MongoStatements(Dying(sys.argv[1])).add([new], lambda stored, received: True)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_killed_before_its_commit_leaves_nothing_and_holds_nobody_up_for_long(open_mongo, mongo_place, make, equal):
+    store = open_mongo()
+    # in SecantusDB a transaction that holds the very first entry of an index holds up all that write to it
+    (first,) = store.add([make()], equal)
+    assert subprocess.run([sys.executable, "-c", DYING, mongo_place], timeout=60).returncode == -signal.SIGKILL
+    died = time.monotonic()
+    (added,) = store.add([make()], equal)
+    assert store.consistent_through() < added.seq
+    while store.consistent_through() < added.seq:
+        assert time.monotonic() - died < LEASE_US / SECOND + 5
+        time.sleep(0.1)
+    assert [record.id for record in store.follow(0, 9)] == [first.id, added.id]
+    assert store.get("0" * 31 + "1") is None
 
 
 def test_more_writers_than_places_take_turns_and_no_seq_is_given_twice(open_mongo, make, equal):

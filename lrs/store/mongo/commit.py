@@ -90,7 +90,7 @@ class GroupCommit:
         end = time.monotonic() + database.PATIENCE
         self._writer.open()
         try:
-            results, low = self._database.write(lambda calls: self._add(calls, left))
+            results, low = self._database.write(lambda calls: self._add(calls, left), self._writer.session)
         except _Refused as refused:
             refused.request.error = refused.why
             left.remove(refused.request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -143,7 +143,17 @@ class Database:
         with faults():
             yield Calls(self)
 
-    def write(self, work: Callable[[Calls], Result]) -> Result:
+    def session(self) -> ClientSession:
+        """A session of one's own, for `write`, by whose id others can end what it leaves open."""
+        with faults():
+            return self._client.start_session()
+
+    def end_session(self, session_id: Document, seconds: float) -> None:
+        """Have the server undo what a session has left open. Costs at most so many seconds."""
+        with faults(), pymongo.timeout(seconds):
+            self._client.admin.command("killSessions", [session_id])
+
+    def write(self, work: Callable[[Calls], Result], session: ClientSession | None = None) -> Result:
         """What `work(calls)` returned, in one transaction that is durable on return; nothing when it raises.
 
         `work` runs again, from the start, when another transaction wrote what it writes; it must keep nothing from
@@ -152,10 +162,10 @@ class Database:
         self.check()
         end = time.monotonic() + PATIENCE
         pause = 0.001
-        with faults(), pymongo.timeout(PATIENCE), self._client.start_session() as session:
+        with faults(), pymongo.timeout(PATIENCE), nullcontext(session) if session else self._client.start_session() as used:
             while True:
                 try:
-                    return self._attempt(session, work)
+                    return self._attempt(used, work)
                 except PyMongoError as error:
                     if not _passing(error) or time.monotonic() + pause > end:
                         raise

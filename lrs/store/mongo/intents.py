@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from functools import cached_property
 
+import pymongo
 from bson import Int64
+from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
 from lrs.errors import StoreUnavailable
@@ -23,6 +26,8 @@ BEAT_US = 100_000
 """How old what is promised may become before a reader has it raised."""
 LEASE_US = 5_000_000
 """How long an intent may stand without a commit before a reader ends it, and with it the writer's right to commit."""
+ENDING_SECONDS = 0.1
+"""How long a reader tries to end one: he has an answer without it."""
 NOBODY = b""
 INDEXES: dict[str, dict[str, list[tuple[str, int]]]] = {"writers": {}}
 
@@ -46,6 +51,11 @@ class Writer:
         self._place: int | None = None
         self._low = 0
 
+    @cached_property
+    def session(self) -> ClientSession:
+        """The session in which this writer's transactions are, and no other."""
+        return self._database.session()
+
     def open(self) -> None:
         """Have an intent that stands with the majority. Raises `StoreUnavailable` when all places are in use."""
         if self._low:
@@ -64,7 +74,7 @@ class Writer:
     def _take(self, calls: Calls, place: int, guard: Document, now: int) -> bool:
         # known before it is asked: where the answer is lost, `withdraw` must find the place
         self._place = place
-        change = {"owner": self._token, "low": Int64(now), "seen": Int64(now)}
+        change = {"owner": self._token, "low": Int64(now), "seen": Int64(now), "session": dict(self.session.session_id)}
         # the second filter: the driver repeats a write whose answer was lost, and the first may have been done
         if calls.update("writers", {"_id": place, **guard}, {"$set": change}) or calls.one("writers", {"_id": place, **change}):
             self._low = now
@@ -131,7 +141,7 @@ class Horizon:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self._mutex = threading.Lock()
-        self._reached = 0
+        self._reached = self._ended = 0
 
     def through(self, calls: Calls) -> int:
         """µs: all with a seq up to it are seen by every later call of these, and none can appear any more.
@@ -143,9 +153,10 @@ class Horizon:
         if now - reached > BEAT_US and self._beat(calls, now):
             reached = now
         standing = [one for one in calls.find("writers", {}) if one.get("low")]
-        for one in standing:
-            if now - one["low"] > LEASE_US:
-                self._end(calls, one)
+        dead = [one for one in standing if now - one["low"] > LEASE_US]
+        if dead and now - self._ended > BEAT_US:
+            self._ended = now
+            self._end(calls, min(dead, key=lambda one: int(one["low"])))
         certain = min([reached, *(int(one["low"]) - 1 for one in standing)])
         with self._mutex:
             # a promise holds for ever, so what is promised never falls back
@@ -160,6 +171,9 @@ class Horizon:
         return True
 
     def _end(self, calls: Calls, intent: Document) -> None:
-        with suppress(PyMongoError):
+        # a transaction that its process left open holds the document, and whoever writes it, for a minute and more
+        with suppress(StoreUnavailable):
+            self._database.end_session(intent["session"], ENDING_SECONDS)
+        with suppress(PyMongoError), pymongo.timeout(ENDING_SECONDS):
             calls.update("writers", {"_id": intent["_id"], "owner": intent["owner"], "low": intent["low"]},
                          {"$set": {"low": Int64(0), "owner": NOBODY}})
