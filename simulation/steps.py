@@ -185,12 +185,11 @@ def target(world: World, _: Worker | None) -> None:
     """A target is paused or resumed, what is parked is released, what is finished is replayed."""
     rng, name = world.rng, world.rng.choice(list(world.receivers))
     what = rng.choice(("pause", "resume", "resume", "release", "replay"))
+    world.watch.operated(name, what)
     try:
         _operate(world, name, what)
-    finally:  # what was written stands, whatever became of the writer
-        if what == "resume":
-            world.watch.resumed(name)
-        world.watch.ease(name)
+    finally:  # what was written stands, whatever became of the writer; and others may have seen it before he knew
+        world.watch.operated(name, what)
     world.note(f"{what} {name}")
 
 
@@ -204,7 +203,6 @@ def _operate(world: World, name: str, what: str) -> None:
         work.release(Wanted(target=name), now=world.clocks.wall())
     else:
         wanted = Wanted(target=name, state=world.rng.choice(("dead", "delivered", "")))
-        world.watch.replayed |= {row.id for row in world.store.outgoing.now.owed.values() if row.target == name}
         work.replay(wanted, now=world.clocks.wall(), dry=False)
 
 

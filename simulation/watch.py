@@ -165,6 +165,14 @@ class Watch:
         self.buckets.pop(name, None)
         self.ease(name)
 
+    def operated(self, name: str, what: str) -> None:
+        """Somebody is about to do this to a target, or has just done it, or been killed over it."""
+        if what == "resume":
+            self.buckets.pop(name, None)
+        elif what == "replay":
+            self.replayed |= {row.id for row in self.store.outgoing.now.owed.values() if row.target == name}
+        self.ease(name)
+
     def ended(self, name: str, answers: Sequence[str], ended: Sequence[Ended]) -> None:
         """A call was made: whether the product makes of each answer what the schedule says."""
         for one in ended:
