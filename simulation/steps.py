@@ -219,8 +219,10 @@ def mood(world: World, _: Worker | None) -> None:
 
 
 def clock(world: World, _: Worker | None) -> None:
-    """Somebody sets the wall clock, forth or back."""
-    if not world.steady:
+    """Somebody sets the wall clock, forth or back; not twice while a call can be under way: leases go by the wall clock, and forth
+    and back within one of them is not noticed."""
+    if not world.steady and world.clocks.true >= world.set_next:
+        world.set_next = world.clocks.true + HOUR
         world.clocks.ahead = world.rng.choice((0, -HOUR, HOUR, -3 * SECOND, 40 * SECOND))
         world.note(f"the wall clock is {world.clocks.ahead / SECOND:+.0f} s wrong")
 
