@@ -168,7 +168,8 @@ def deliver(pair: Pair) -> None:
 
 def operate(pair: Pair) -> None:
     rng, wall = pair.rng, pair.clocks.wall()
-    wanted = Wanted(target=rng.choice(("one", "two", "")), state=rng.choice(("", "dead", "delivered", "cancelled")), person=rng.choice(("", "A")))
+    wanted = Wanted(target=rng.choice(("one", "two", "")), state=rng.choice(("", "dead", "delivered", "cancelled")),
+                    person=rng.choice(("", "A")))
     what = rng.randrange(6)
     if what == 0:
         pair.ask("work", "replay", wanted, now=wall, dry=rng.random() < 0.3)
