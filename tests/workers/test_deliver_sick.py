@@ -117,25 +117,20 @@ def test_calls_that_outlast_a_slice_are_recorded_when_they_end(services, silent)
 
 
 @pytest.mark.slow
-def test_a_worker_delivers_three_hundred_a_second_to_a_target_that_answers_in_5_ms(services, quick):
+def test_a_backlog_of_fifteen_hundred_is_made_whole_and_again_under_the_same_ids(services, quick):
+    # how many a second is what the bench measures
     hook(services, "hook", quick)
     backlog(services, "hook", 1500)
     hands = Deliverer(services, "me", now_us, connectors(now_us))
-    rates = []
-    for _ in range(3):  # the best of three: the machine has other things to do
+    for _ in range(2):
         services.store.work.replay(Wanted(target="hook"), now=now_us(), dry=False)
-        began = time.monotonic()
         while hands():
             pass
-        rates.append(1500 / (time.monotonic() - began))
         assert states(services, "hook") == {"delivered": 1500}
-        if rates[-1] >= 300:
-            break
     hands.close()
-    print(f"deliveries/s: {', '.join(f'{rate:.0f}' for rate in rates)}")
-    assert max(rates) >= 300
     came, ids = httpx.get(quick).text.split()
-    assert (int(came), int(ids)) == (1500 * len(rates), 1500)
+    assert (int(came), int(ids)) == (3000, 1500)
+
 
 
 def test_a_breaker_keeps_a_dead_target_from_using_up_attempts(services, receiver, clock):
