@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lrs.services import Services
+from lrs.services import Services, now_us
 from lrs.sources.retention import purge
+from lrs.store.protocols.rejections import KEPT_US
 from workers.connectors.http import GuardedClient
 from workers.connectors.registry import connectors
 from workers.definitions import Definitions
@@ -22,8 +23,6 @@ DELIVER_SLICE = 32
 """Calls started by one slice, which waits for none that takes long: it ends well before `broker.HARD_LIMIT`."""
 
 CHECKPOINT_SECONDS = 5.0
-REJECTIONS_KEPT = 30 * 86_400 * 1_000_000
-"""µs that a refusal is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,6 @@ class Consumer:
     slots: int = 1
     rings: str = ""
     woken: bool = True
-
-
-def now_us() -> int:
-    """µs since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 def _route(services: Services, owner: str) -> Work:
@@ -95,7 +89,7 @@ def _retention(services: Services, owner: str) -> Work:
     """Forget webhooks and refusals whose time is over."""
     def slice_() -> int:
         purge(services.store, now_us())
-        services.store.rejections.purge(now_us() - REJECTIONS_KEPT)
+        services.store.rejections.purge(now_us() - KEPT_US)
         return 0  # whatever was removed, there is no more of it until the next look
     return slice_
 

@@ -7,9 +7,9 @@ import threading
 import time
 
 from lrs.errors import StoreUnavailable
-from lrs.services import Services
+from lrs.services import Services, now_us
 from workers.connectors.registry import connectors
-from workers.consumers import CONSUMERS, Consumer, now_us
+from workers.consumers import CONSUMERS, Consumer
 
 log = logging.getLogger("workers")
 POLL_SECONDS = 0.05

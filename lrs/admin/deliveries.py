@@ -9,8 +9,8 @@ from marshmallow import Schema, fields, validate
 from lrs import http
 from lrs.admin.api import Moment, PageQuery, page, who
 from lrs.admin.api import blueprint as made
-from lrs.admin.targets import now_us
 from lrs.management import deliveries
+from lrs.services import now_us
 from lrs.store.protocols.work import Wanted
 
 blueprint = made("deliveries", "One for each event and target")

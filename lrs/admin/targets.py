@@ -1,7 +1,6 @@
 """/api/v1/targets: where completions go."""
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from flask import Response, url_for
@@ -12,13 +11,9 @@ from lrs import http
 from lrs.admin.api import PageQuery, page, who
 from lrs.admin.api import blueprint as made
 from lrs.management import targets
+from lrs.services import now_us
 
 blueprint = made("targets", "Where completions go")
-
-
-def now_us() -> int:
-    """µs since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 class TargetSchema(Schema):

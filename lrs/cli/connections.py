@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import click
 
-from lrs.cli.maps import who
-from lrs.cli.opened import opened
+from lrs.cli.opened import opened, who
 from lrs.cli.tables import JSON, JSON_LINES, SET, labels, rows, settings_of
 from lrs.config import Settings
 from lrs.management import connections

@@ -11,8 +11,7 @@ import httpx
 
 from lrs.auth import launch as launches
 from lrs.auth import scopes
-from lrs.cli.maps import who
-from lrs.cli.opened import opened
+from lrs.cli.opened import opened, who
 from lrs.cli.tables import JSON, JSON_LINES, labels
 from lrs.config import Settings, listening_url
 from lrs.management import credentials

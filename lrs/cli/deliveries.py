@@ -10,11 +10,10 @@ from typing import Any
 
 import click
 
-from lrs.cli.maps import who
-from lrs.cli.opened import opened
-from lrs.cli.targets import now_us
+from lrs.cli.opened import opened, who
 from lrs.config import Settings
 from lrs.management import deliveries
+from lrs.services import now_us
 from lrs.statements.instants import instant
 from lrs.store.protocols.work import Wanted
 

@@ -13,8 +13,7 @@ from analytics.dictionary import markdown
 from analytics.exports import rows
 from analytics.exports.rows import Wanted
 from analytics.exports.run import FORMATS
-from lrs.cli.maps import who
-from lrs.cli.opened import opened
+from lrs.cli.opened import opened, who
 from lrs.config import Settings
 from lrs.management import exports
 

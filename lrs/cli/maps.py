@@ -1,7 +1,6 @@
 """What `lrs verbs` and `lrs courses` share: versions of a map, their diff, apply and rollback, in words and as JSON."""
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lrs.cli.opened import opened
+from lrs.cli.opened import opened, who
 from lrs.config import Settings
 from lrs.errors import Invalid
 from lrs.management import maps
@@ -20,14 +19,6 @@ from lrs.store.open_store import Store
 from lrs.store.protocols.mappings import Mapping
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-
-
-def who() -> str:
-    """Who asks, for the audit log."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (OSError, KeyError):  # a user id without a name
-        return "cli:unknown"
 
 
 def text_of(data: bytes) -> str:

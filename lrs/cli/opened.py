@@ -1,6 +1,7 @@
-"""The store that a command works on: opened, migrated, and closed at the end."""
+"""What a command works on and as whom: the store, opened, migrated and closed at the end, and the name for the audit log."""
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,3 +23,11 @@ def opened(settings: Settings) -> Iterator[Store]:
         raise click.ClickException(str(error)) from error
     finally:
         store.close()
+
+
+def who() -> str:
+    """Who asks, for the audit log."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # a user id without a name
+        return "cli:unknown"

@@ -7,8 +7,7 @@ from typing import TextIO
 
 import click
 
-from lrs.cli.maps import who
-from lrs.cli.opened import opened
+from lrs.cli.opened import opened, who
 from lrs.cli.tables import JSON, JSON_LINES, labels, rows
 from lrs.config import Settings
 from lrs.errors import Invalid

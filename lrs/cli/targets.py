@@ -3,16 +3,15 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from lrs.cli.maps import who
-from lrs.cli.opened import opened
+from lrs.cli.opened import opened, who
 from lrs.config import Settings
 from lrs.management import targets
+from lrs.services import now_us
 from lrs.store.open_store import Store
 from workers.connectors.registry import SCHEMAS
 
@@ -23,11 +22,6 @@ SET = click.option("--set", "pairs", multiple=True, metavar="SETTING=VALUE", hel
 @click.group()
 def command() -> None:
     """Targets: the systems that completions are delivered to."""
-
-
-def now_us() -> int:
-    """µs since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 def _line(view: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
-from lrs.cli.maps import add_versions, progress, proposed, store_of, text_of, who
-from lrs.cli.opened import opened
+from lrs.cli.maps import add_versions, progress, proposed, store_of, text_of
+from lrs.cli.opened import opened, who
 from lrs.completions.rules_page import markdown
 from lrs.config import Settings
 from lrs.management import verbs

@@ -15,13 +15,12 @@ from bson import Int64
 from lrs.errors import StoreUnavailable
 from lrs.store.mongo import numbers
 from lrs.store.mongo.database import Calls, Database, Document, Layout
-from lrs.store.protocols.rejections import ALL, Rejection, Sought
+from lrs.store.protocols.rejections import ALL, KEPT_US, Rejection, Sought
 
 NAME = "rejections"
 LAYOUT = Layout({NAME: {"by_credential": [("credential_id", 1), ("_id", 1)], "by_time": [("at", 1)]}, **numbers.INDEXES},
                 {"numbers": lambda: numbers.seeds(NAME)})
 PER_MINUTE = 60
-KEPT_US = 30 * 86_400 * 1_000_000
 FLUSH_SECONDS = 1.0
 PURGED_AT_ONCE = 1_000
 """Documents removed in one call, so that each ends within its deadline."""

@@ -32,6 +32,8 @@ class Sought:
 
 
 ALL = Sought()
+KEPT_US = 30 * 86_400 * 1_000_000
+"""µs that a refusal is kept."""
 COUNTED_BY = ("rule", "cause", "code", "status", "credential")
 """What rejections can be counted by. `cause`: of a conflict its known cause, else the code."""
 

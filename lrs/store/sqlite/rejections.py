@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from lrs.errors import StoreUnavailable
-from lrs.store.protocols.rejections import ALL, Rejection, Sought
+from lrs.store.protocols.rejections import ALL, KEPT_US, Rejection, Sought
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
@@ -20,7 +20,6 @@ SCRIPTS = (
 )
 COLUMNS = "at, credential_id, status, code, detail, excerpt"
 PER_MINUTE = 60
-KEPT_US = 30 * 86_400 * 1_000_000
 FLUSH_SECONDS = 1.0
 
 FINDINGS = "json_each(CASE WHEN json_valid(detail) THEN detail ELSE '{}' END, '$.findings')"
