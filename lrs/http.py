@@ -46,8 +46,10 @@ from lrs.ingest import conflicts
 from lrs.ingest.batch import BatchRefused
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
+from lrs.statements.documents import PIECE, Large
 from lrs.store.protocols.credentials import Credential, Launch
 from lrs.store.protocols.rejections import Rejection
+from lrs.store.spooled import spooled
 
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
@@ -192,6 +194,20 @@ def body() -> bytes:
         return inflated(request.get_data(cache=True), request.headers.get("Content-Encoding", ""), limit)
     except RequestEntityTooLarge:
         raise TooLarge(f"the body is larger than the limit body_max of {limit} bytes", "body_max", limit) from None
+
+
+def content() -> bytes | Large:
+    """The request's body as content of a document: beyond 64 kB from a file, where no content coding is on it. Raises as
+    `body` does."""
+    limit = services_of_request().settings.limits.body_max
+    if request.headers.get("Content-Encoding") or (request.content_length or 0) <= PIECE:
+        return body()
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"the body is larger than the limit body_max of {limit} bytes", "body_max", limit)
+    # the server hands over a file of its own already; any other WSGI server a stream
+    pieces = iter(lambda: request.stream.read(PIECE), b"")
+    g.streamed = True
+    return spooled(pieces, services_of_request().settings.data / "incoming")
 
 
 def stream() -> IO[bytes]:

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 
@@ -13,6 +14,8 @@ from lrs.statements import syntax
 from lrs.statements.members import members, put_together
 
 DEPTH_MAX = 100
+PIECE = 2**16
+"""Bytes: a document up to this is held in memory, a larger one goes from and to the store in such pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +31,58 @@ class Key:
     id: str = ""
 
 
+class Large(Protocol):
+    """Content that is not held in memory."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        ...
+
+    @property
+    def sha1(self) -> str:
+        """SHA-1 of them, lower-case hex."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, from the beginning, in pieces of at most PIECE bytes; may be asked again."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document: its bytes as they came, their media type, and when it was last written, µs since 1970 UTC."""
 
-    content: bytes
+    content: bytes | Large
     content_type: str
     updated: int = 0
 
     @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
+
+    @property
+    def sha1(self) -> str:
+        """SHA-1 of the bytes in lower-case hex."""
+        return hashlib.sha1(self.content, usedforsecurity=False).hexdigest() if isinstance(self.content, bytes) else self.content.sha1
+
+    @property
     def etag(self) -> str:
         """The entity tag: SHA-1 of the bytes in lower-case hex, quoted (xAPI 1.0.3 Communication 3.1)."""
-        return f'"{hashlib.sha1(self.content, usedforsecurity=False).hexdigest()}"'
+        return f'"{self.sha1}"'
+
+    def whole(self) -> bytes:
+        """The content in memory."""
+        return self.content if isinstance(self.content, bytes) else b"".join(self.content.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content in pieces of at most PIECE bytes, at least one."""
+        if isinstance(self.content, bytes):
+            for start in range(0, max(1, len(self.content)), PIECE):
+                yield self.content[start:start + PIECE]
+        else:
+            yield from self.content.pieces()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +138,7 @@ def post(new: Document, conditions: Conditions) -> Decide:
                 raise _not_mergeable(f"{whose} is {document.content_type or 'of no type'}, and only application/json can be "
                                      "merged; PUT replaces it")
             _object(document, whose)
-        return Document(put_together({**members(stored.content), **members(new.content)}), "application/json", new.updated)
+        return Document(put_together({**members(stored.whole()), **members(new.whole())}), "application/json", new.updated)
 
     return decide
 
@@ -114,10 +157,11 @@ def is_json(content_type: str) -> bool:
 
 
 def _object(document: Document, whose: str) -> None:
+    content = document.whole()
     try:
-        value = orjson.loads(document.content)
+        value = orjson.loads(content)
     except orjson.JSONDecodeError:
-        found = syntax.diagnosis(document.content, DEPTH_MAX)
+        found = syntax.diagnosis(content, DEPTH_MAX)
         raise _not_mergeable(f"{whose} is not JSON: {found.why}") from None
     if not isinstance(value, dict):
         raise _not_mergeable(f"{whose} is JSON, but no object ({json.dumps(value)[:60]})")

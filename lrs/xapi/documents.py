@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from flask import Response, request
 
 from lrs.errors import Finding, Invalid, TooLarge
-from lrs.http import Refused, answer_json, body, provider, services_of_request
+from lrs.http import Refused, answer_json, content, provider, services_of_request
 from lrs.statements import documents, query
 from lrs.statements.documents import Conditions, Document, Key
 from lrs.xapi import launches
@@ -47,7 +47,9 @@ class Resource:
         if document is None:
             raise Refused(404, f"there is no document {given[self.id][:200]} there")
         headers = {"ETag": document.etag, "Content-Type": document.content_type, **_modified(document.updated)}
-        return Response(document.content, 200, headers)
+        if isinstance(document.content, bytes):
+            return Response(document.content, 200, headers)
+        return Response(document.pieces(), 200, headers | {"Content-Length": str(document.size)})
 
     def put(self) -> Response:
         """Store the document in place of whatever is there; 204."""
@@ -74,7 +76,7 @@ class Resource:
         if self.id not in given:
             raise self._missing(self.id)
         limit = services_of_request().settings.limits.document_max
-        new = Document(body(), request.headers.get("Content-Type", "application/octet-stream"))
+        new = Document(content(), request.headers.get("Content-Type", "application/octet-stream"))
         # xAPI 2.0 4.1.4 protects states too, where one would be overwritten
         demanded = "always" if self.conditional else "existing" if version() == "2.0.0" else ""
         conditions = _conditions(demanded if decide is documents.put else "")
@@ -118,8 +120,8 @@ def _within(limit: int, decide: documents.Decide) -> documents.Decide:
     """Also what a merge makes must not be larger than the limit: many small ones would go beyond it."""
     def decided(stored: Document | None) -> Document | None:
         made = decide(stored)
-        if made is not None and len(made.content) > limit:
-            raise TooLarge(f"the document would have {len(made.content)} bytes, the limit document_max is {limit}", "document_max", limit)
+        if made is not None and made.size > limit:
+            raise TooLarge(f"the document would have {made.size} bytes, the limit document_max is {limit}", "document_max", limit)
         return made
 
     return decided

@@ -1,4 +1,4 @@
-"""A large attachment goes through the running LRS without being held in memory."""
+"""A large attachment, and a large document, go through the running LRS without being held in memory."""
 from __future__ import annotations
 
 import base64
@@ -45,7 +45,8 @@ def running(tmp_path: Path) -> Iterator[tuple[int, int, str]]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     server = subprocess.Popen([sys.executable, "-m", "lrs", "serve", "--data", str(tmp_path / "data"), "--port", str(port)],
-                              stdout=subprocess.DEVNULL)
+                              stdout=subprocess.DEVNULL,
+                              env=os.environ | {"LRS_BODY_MAX": str(100 * MB), "LRS_DOCUMENT_MAX": str(100 * MB)})
     try:
         end = time.monotonic() + 60
         while True:
@@ -104,3 +105,31 @@ def test_64_megabytes_in_and_out_raise_memory_by_less_than_30(running: tuple[int
     assert not list((tmp_path / "data" / "attachments" / "incoming").iterdir())
     (kept,) = [file for file in (tmp_path / "data" / "attachments").rglob("*") if file.is_file()]
     assert (kept.name, kept.stat().st_size) == (sha2, PIECES * len(PIECE))
+
+
+def test_a_document_of_64_megabytes_in_and_out_raises_memory_by_less_than_30(running: tuple[int, int, str]) -> None:
+    port, web, basic = running
+    headers = {"Authorization": basic, "X-Experience-API-Version": "1.0.3"}
+    digest = hashlib.sha1()
+    for _ in range(PIECES):
+        digest.update(PIECE)
+    path = "/xapi/activities/profile?activityId=http://x.example/a&profileId=film"
+    at_rest, peak = memory(web), 0
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection.request("PUT", path, (PIECE for _ in range(PIECES)), {
+        **headers, "Content-Type": "video/mp4", "If-None-Match": "*", "Content-Length": str(PIECES * len(PIECE))})
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (204, b"")
+    peak = max(peak, memory(web))
+
+    connection.request("GET", path, headers=headers)
+    answer, came = connection.getresponse(), hashlib.sha1()
+    length = int(answer.headers["Content-Length"])
+    while piece := answer.read(MB):
+        came.update(piece)
+        peak = max(peak, memory(web))
+    assert (came.hexdigest(), length, answer.headers["ETag"]) == (digest.hexdigest(), PIECES * len(PIECE), f'"{digest.hexdigest()}"')
+    connection.request("HEAD", path, headers=headers)
+    answer = connection.getresponse()
+    assert (answer.read(), answer.status) == (b"", 200)
+    assert peak - at_rest < MOST, f"{(peak - at_rest) / MB:.0f} MB"

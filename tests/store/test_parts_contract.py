@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 
 import pytest
 
-from lrs.statements.documents import Document, Key
+from lrs.statements.documents import PIECE, Document, Key
 from lrs.store.protocols.audit import Entry
 from lrs.store.protocols.connections import Connection
 from lrs.store.protocols.credentials import Credential, Launch
@@ -87,6 +88,31 @@ def test_ids_are_of_the_key_sorted_and_since(open_part):
     assert documents.delete_all(keys[0], any_registration=True) == 3
     assert documents.ids(keys[0], any_registration=True) == {}
     assert documents.get(Key("state", "urn:b", "ada", "", "x")) is not None
+
+
+def test_a_large_document_comes_in_pieces_and_leaves_none_behind(open_part):
+    documents = open_part("documents")
+    first, second = os.urandom(3 * PIECE + 17), os.urandom(2 * PIECE)
+    documents.change(AT, put(first))
+    seen: list[bytes] = []
+
+    def replace(stored):
+        seen.append(stored.whole())
+        assert stored.etag == Document(first, "").etag
+        return Document(second, "video/mp4")
+
+    written = documents.change(AT, replace)
+    assert seen == [first]
+    there = documents.get(AT)
+    pieces = list(there.pieces())
+    assert (b"".join(pieces), there.etag, there.size, there.updated) == (second, Document(second, "").etag, len(second), written.updated)
+    assert max(map(len, pieces)) <= PIECE
+    documents.change(AT, put(b"small"))
+    assert documents.get(AT).whole() == b"small"
+    documents.change(AT, put(first))
+    assert documents.delete_all(AT) == 1
+    documents.change(AT, put(second))
+    assert documents.get(AT).whole() == second  # and none of what stood there before
 
 
 def test_entries_of_the_audit_log_are_numbered_and_found_by_what_they_name(open_part):

@@ -2,20 +2,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 from bson import Int64
 
-from lrs.errors import TooLarge
-from lrs.statements.documents import Decide, Document, Key
+from lrs.statements.documents import PIECE, Decide, Document, Key
 from lrs.store.mongo import clock
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Layout
 from lrs.store.mongo.database import Document as Fields
+from lrs.store.spooled import spooled
 
-NAME = "documents"
-LAYOUT = Layout({NAME: {"by_scope": [("scope", 1), ("registration", 1)]}})
-MOST = 16 * 1024 * 1024 - 64 * 1024
-"""Bytes of content: MongoDB's limit of a document is 16 MiB, its other fields included."""
+NAME, PIECES = "documents", "document_pieces"
+LAYOUT = Layout({NAME: {"by_scope": [("scope", 1), ("registration", 1)]}, PIECES: {"by_document": [("document", 1), ("n", 1)]}})
 
 
 class MongoDocuments:
@@ -31,30 +30,35 @@ class MongoDocuments:
     def get(self, key: Key) -> Document | None:
         """The document that stands there."""
         with self._database.read() as calls:
-            return _document(calls.one(NAME, {"_id": _name(key)}))
+            found = _document(calls, calls.one(NAME, {"_id": _name(key)}))
+        # document and pieces must be of one time: a transaction sees one
+        return found if found is None or isinstance(found.content, bytes) else self._database.write(lambda calls: _held(calls, key))
 
     def change(self, key: Key, decide: Decide) -> Document | None:
         """Put there what `decide` makes of what stands there, in one transaction; `decide` is asked again when somebody came
-        between. Raises `TooLarge` for more than a document of MongoDB holds."""
+        between."""
         now = self._clock.now()
 
         def work(calls: Calls) -> Document | None:
             found = calls.one(NAME, {"_id": _name(key)})
-            made = decide(_document(found))
+            made = decide(_document(calls, found))
+            if found is not None:
+                calls.delete_many(PIECES, {"document": found["_id"]})
             if made is None:
                 if found is not None:
                     calls.delete(NAME, {"_id": found["_id"]})
                 return None
-            if len(made.content) > MOST:
-                raise TooLarge(f"a document may have {MOST} bytes in this store", "", MOST)
             updated = max(now, int(found["updated"]) + 1 if found else 0)
+            pieces = made.pieces()
             fields = {"_id": _name(key), "scope": _scope(key), "registration": key.registration, "id": key.id, "kind": key.kind,
-                      "activity": key.activity, "agent": key.agent, "content": made.content, "content_type": made.content_type,
-                      "updated": Int64(updated)}
+                      "activity": key.activity, "agent": key.agent, "content": next(pieces), "size": Int64(made.size),
+                      "sha1": made.sha1, "content_type": made.content_type, "updated": Int64(updated)}
             if found is None:
                 calls.insert(NAME, [fields])
             else:
                 calls.replace(NAME, {"_id": fields["_id"]}, fields)
+            for n, piece in enumerate(pieces, 1):
+                calls.insert(PIECES, [{"_id": _name(key) + n.to_bytes(4, "big"), "document": _name(key), "n": n, "piece": piece}])
             return Document(made.content, made.content_type, updated)
 
         return self._database.write(work)
@@ -71,7 +75,34 @@ class MongoDocuments:
 
     def delete_all(self, key: Key, *, any_registration: bool = False) -> int:
         """Remove all documents at the key, in one transaction."""
-        return self._database.write(lambda calls: calls.delete_many(NAME, _there(key, any_registration)))
+        def work(calls: Calls) -> int:
+            for found in calls.find(NAME, _there(key, any_registration), {"_id": 1}):
+                calls.delete_many(PIECES, {"document": found["_id"]})
+            return calls.delete_many(NAME, _there(key, any_registration))
+
+        return self._database.write(work)
+
+
+class _Stored:
+    """Content in the caller's transaction, which alone may read it."""
+
+    def __init__(self, calls: Calls, found: Fields) -> None:
+        self._calls, self._found, self.size, self.sha1 = calls, found, int(found["size"]), str(found["sha1"])
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, from the beginning."""
+        yield self._found["content"]
+        for n in range(1, -(-self.size // PIECE)):
+            piece = self._calls.one(PIECES, {"_id": self._found["_id"] + n.to_bytes(4, "big")})
+            assert piece is not None, "pieces come and go with their document, in one transaction"
+            yield piece["piece"]
+
+
+def _held(calls: Calls, key: Key) -> Document | None:
+    found = _document(calls, calls.one(NAME, {"_id": _name(key)}))
+    if found is None or isinstance(found.content, bytes):
+        return found
+    return Document(spooled(found.pieces(), None, found.sha1), found.content_type, found.updated)
 
 
 def _digest(*parts: str) -> bytes:
@@ -91,5 +122,8 @@ def _there(key: Key, any_registration: bool) -> Fields:
     return {"scope": _scope(key)} if any_registration else {"scope": _scope(key), "registration": key.registration}
 
 
-def _document(found: Fields | None) -> Document | None:
-    return None if found is None else Document(found["content"], found["content_type"], int(found["updated"]))
+def _document(calls: Calls, found: Fields | None) -> Document | None:
+    if found is None:
+        return None
+    content = found["content"] if found["size"] <= PIECE else _Stored(calls, found)
+    return Document(content, found["content_type"], int(found["updated"]))
