@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--sizes", default="10000,1000000", help="Sizes at which reading is measured.")
     parser.add_argument("--memory", type=int, default=1_000_000, help="Statements in for the memory measure.")
     parser.add_argument("--folder", type=Path, default=None, help="Where the stores lie; default: a new folder in the temporary one.")
+    parser.add_argument("--stores", type=Path, default=None, help="Folder where filled stores are kept from run to run.")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"), help="Where the results go.")
     parser.add_argument("--peer", nargs=3, metavar=("URL", "KEY", "SECRET"), help="Measure this xAPI endpoint instead.")
     given = parser.parse_args()
@@ -54,9 +55,9 @@ def _run(table: Table, folder: Path, given: argparse.Namespace) -> None:
     if "deliveries" in wanted:
         onward.deliveries(table, folder)
     if "sizes" in wanted or "exports" in wanted:
-        reading.sizes(table, folder, steps, given.runs)
+        largest = reading.sizes(table, given.stores or folder, steps, given.runs)
     if "exports" in wanted:
-        onward.exports(table, folder / "grown", folder)
+        onward.exports(table, largest, folder)
     if "memory" in wanted:
         onward.memory(table, folder, given.memory, given.memory // 100)
 

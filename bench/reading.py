@@ -22,30 +22,36 @@ from lrs.store.open_store import open_store
 CHUNK = 1_000
 
 
-def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> None:
-    """One store that grows from step to step, measured at each."""
-    data = folder / "grown"
-    data.mkdir()
+def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> Path:
+    """A store of each size, measured; made in `folder` where it does not lie there from an earlier run (ten million take an
+    hour). The folder of the largest."""
     first: dict[str, float] = {}
     rates: list[float] = []
-    there = 0
     for size in steps:
-        _fill(data, there, size)
-        there = size
+        data = filled(folder, size)
         with product(data, worker=False) as running:
             _at(table, running, size, first, runs)
-            there += _grow(table, running, size, rates)
-        held = machine.folder_bytes(data) / there
-        table.add(f"bytes.{size}", f"bytes on disk a statement, at {size:,}", held, "B")
+            _grow(table, running, size, rates)
+    return data
 
 
-def _fill(data: Path, have: int, wanted: int) -> None:
+def filled(folder: Path, size: int) -> Path:
+    """A store of so many statements, by its name in the folder; filled where it is missing."""
+    data = folder / f"store-{size}"
+    if not data.is_dir():
+        half = folder / f"half-store-{size}"
+        _fill(half, size)
+        half.rename(data)
+    return data
+
+
+def _fill(data: Path, wanted: int) -> None:
     """Fill without HTTP, by the store's own door, and merge the index as the worker would."""
     store = open_store(data)
     who = Provider("bench", frozenset({"all"}), "bench", {"account": {"homePage": "http://127.0.0.1", "name": "bench"}})
     terms, limits = terms_of(store.statements.term_key), Limits()
     started = time.perf_counter()
-    for n in range(have, wanted, CHUNK):
+    for n in range(0, wanted, CHUNK):
         received = parse(Life(SEED + 7, first=n).batch(min(CHUNK, wanted - n)), limits, "1.0.3")
         store.statements.add([prepared(i, i.value["id"], who, terms) for i in received], same)
         while n % (20 * CHUNK) == 0 and store.statements.merge_postings(20_000):
@@ -66,6 +72,7 @@ def _at(table: Table, running: Running, size: int, first: dict[str, float], runs
         for names in itertools.combinations(filters, n):
             query = "&".join(f"{name}={quote(filters[name], safe='')}" for name in names)
             times["+".join(names)] = _page_ms(running, f"/statements?limit=100&{query}", runs)
+    table.add(f"bytes.{size}", f"bytes on disk a statement, at {size:,}", machine.folder_bytes(running.data) / size, "B")
     newest = _page_ms(running, "/statements?limit=100", runs)
     _, body = client.once(running.endpoint, "GET", "/statements?limit=100")
     ids = [one["id"] for one in json.loads(body)["statements"]]
@@ -103,12 +110,12 @@ def _page_ms(running: Running, path: str, runs: int) -> float:
     return median(load.milliseconds[1:])
 
 
-def _grow(table: Table, running: Running, size: int, rates: list[float]) -> int:
-    bodies = [Life(SEED + 9, first=size + n).batch(500) for n in range(0, 10_000, 500)]
+def _grow(table: Table, running: Running, size: int, rates: list[float]) -> None:
+    salt = time.time_ns() % 10**9  # a kept store has the statements of the last time
+    bodies = [Life(SEED + salt, first=size + n).batch(500) for n in range(0, 10_000, 500)]
     requests = iter([running.endpoint.request("POST", "/statements", body) for body in bodies])
     rates.append(client.run(running.endpoint, requests, 1, most=len(bodies)).rate * 500)
     table.add(f"grow.{size}", f"POST batches of 500, 1 client, at {size:,}", rates[-1], "statements/s",
               store=f"{size} → {size + 10_000}", worker="off")
     if len(rates) > 1:
         table.add("grow.ratio", f"… at {size:,} as a share of the smallest size", 100 * rates[-1] / rates[0], "%")
-    return 10_000
