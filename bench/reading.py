@@ -4,6 +4,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import median
 from urllib.parse import quote
@@ -27,10 +28,12 @@ def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> Path:
     hour). The folder of the largest."""
     first: dict[str, float] = {}
     rates: list[float] = []
+    asked: dict[str, str] = {}
     for size in steps:
         data = filled(folder, size)
         with product(data, worker=False) as running:
-            _at(table, running, size, first, runs)
+            asked = asked or _asked(running)
+            _at(table, running, size, asked, first, runs)
             _grow(table, running, size, rates)
     return data
 
@@ -65,13 +68,8 @@ def _fill(data: Path, wanted: int) -> None:
     print(f"filled to {wanted:,} in {time.perf_counter() - started:.0f} s", flush=True)
 
 
-def _at(table: Table, running: Running, size: int, first: dict[str, float], runs: int) -> None:
-    filters = _filters(running)
-    times: dict[str, float] = {}
-    for n in (1, 2, 3):
-        for names in itertools.combinations(filters, n):
-            query = "&".join(f"{name}={quote(filters[name], safe='')}" for name in names)
-            times["+".join(names)] = _page_ms(running, f"/statements?limit=100&{query}", runs)
+def _at(table: Table, running: Running, size: int, asked: dict[str, str], first: dict[str, float], runs: int) -> None:
+    times = {name: _page_ms(running, path, runs) for name, path in asked.items()}
     table.add(f"bytes.{size}", f"bytes on disk a statement, at {size:,}", machine.folder_bytes(running.data) / size, "B")
     newest = _page_ms(running, "/statements?limit=100", runs)
     _, body = client.once(running.endpoint, "GET", "/statements?limit=100")
@@ -94,18 +92,27 @@ def _at(table: Table, running: Running, size: int, first: dict[str, float], runs
     table.add("sets.worst", f"slowest set of three filters, at {size:,}", triples[slowest], "ms", store=str(size), note=slowest)
 
 
-def _filters(running: Running) -> dict[str, str]:
-    """Values that one statement has, so that every set of filters finds something."""
-    _, body = client.once(running.endpoint, "GET", "/statements?limit=50")
-    statement = next(s for s in json.loads(body)["statements"] if s["object"]["id"].count("/") > 4)
+def _asked(running: Running) -> dict[str, str]:
+    """Every filter, pair and triple with the values of one statement, and a limit that the smallest store fills already (100 where
+    it can): so that pages of equally many statements are compared, for the same question, at every size."""
+    _, body = client.once(running.endpoint, "GET", "/statements?limit=100")
+    found = json.loads(body)["statements"]
+    busy = Counter(json.dumps(s["actor"], sort_keys=True) for s in found).most_common(1)[0][0]
+    statement = next(s for s in found if json.dumps(s["actor"], sort_keys=True) == busy)
     agent = {k: v for k, v in statement["actor"].items() if k in ("objectType", "mbox", "account")}
-    return {"agent": json.dumps(agent), "verb": statement["verb"]["id"], "activity": statement["object"]["id"],
-            "registration": statement["context"]["registration"], "since": "2026-01-01T00:00:00Z"}
+    filters = {"agent": json.dumps(agent), "verb": statement["verb"]["id"], "activity": statement["object"]["id"],
+               "registration": statement["context"]["registration"], "since": "2026-01-01T00:00:00Z"}
+    asked = {}
+    for names in itertools.chain.from_iterable(itertools.combinations(filters, n) for n in (1, 2, 3)):
+        path = "/statements?" + "&".join(f"{name}={quote(filters[name], safe='')}" for name in names)
+        _, body = client.once(running.endpoint, "GET", f"{path}&limit=100")
+        asked["+".join(names)] = f"{path}&limit={len(json.loads(body)['statements'])}"
+    return asked
 
 
 def _page_ms(running: Running, path: str, runs: int) -> float:
     request = running.endpoint.request("GET", path)
-    n = 5 * max(1, runs)
+    n = 10 * max(1, runs)
     load = client.run(running.endpoint, iter([request] * (n + 1)), 1, most=n + 1)
     return median(load.milliseconds[1:])
 
