@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import client, machine
+from bench.client import Endpoint
 from bench.rows import Table
 from bench.server import Running, product
 from bench.statements import SEED, Life
@@ -85,15 +86,25 @@ def deliveries(table: Table, folder: Path, n: int = 2_000) -> None:
             for k in range(0, n, 500):
                 client.once(running.endpoint, "POST", "/statements", json.dumps([_completed(j, 1) for j in range(k, k + 500)]).encode())
         there.came.clear()
-        with product(data, worker=True):
+        with product(data, worker=True) as running:
             began = time.perf_counter()
             while len(there.came) < n:
                 if time.perf_counter() - began > 300:
                     raise RuntimeError(f"only {len(there.came)} of {n} deliveries came")
                 time.sleep(0.01)
+            _feed(table, running)
         first, last = min(there.came.values()), max(there.came.values())
         table.add("deliveries", "deliveries by one worker process to a target that answers in 5 ms", (n - 1) / (last - first), "/s",
                   note=f"{n} in a backlog", worker="on")
+
+
+def _feed(table: Table, running: Running, limit: int = 1_000, pages: int = 100) -> None:
+    """Pages of the feed by one reader, from its beginning."""
+    there = Endpoint(running.endpoint.url.replace("/xapi", "/feeds"), running.endpoint.key, running.endpoint.secret)
+    request = there.request("GET", f"/completions?since=0&limit={limit}&exclude_source=")
+    rows = len(json.loads(client.once(there, "GET", f"/completions?since=0&limit={limit}&exclude_source=")[1])["items"])
+    load = client.run(there, iter([request] * pages), 1, most=pages)
+    table.add("feed", f"completions feed, pages of {rows}, 1 reader", rows * load.rate, "rows/s", worker="on")
 
 
 def _completed(k: int, course: int) -> dict[str, Any]:

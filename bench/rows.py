@@ -47,6 +47,8 @@ BUDGETS: dict[str, Budget] = {
     "export.parquet": Budget("≥ 300 000 rows/s", lambda v: v >= 300_000),
     "export.memory": Budget("< 200 MB", lambda v: v < 200),
     "web.memory": Budget("< 200 MB", lambda v: v < 200),
+    "web.slope": Budget("< 5 MB", lambda v: v < 5),
+    "wal": Budget("< 512 MB", lambda v: v < 512),
 }
 
 
