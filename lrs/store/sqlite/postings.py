@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lrs.store.sqlite import rows as tables
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
@@ -21,9 +22,9 @@ PROBES = 100_000
 CHUNK = 256
 
 
-def insert(db: sqlite3.Connection, rows: Iterable[tuple[int, int, int]]) -> None:
+def insert(db: sqlite3.Connection, rows: Sequence[tuple[int, int, int]]) -> None:
     """Add rows (term, seq, via) in the caller's transaction; a row that stands already stays one."""
-    db.executemany("INSERT OR IGNORE INTO terms_recent VALUES (?, ?, ?)", rows)
+    tables.insert(db, "INSERT OR IGNORE INTO terms_recent", rows)
 
 
 def any_of(db: sqlite3.Connection, terms: Sequence[int], after: int, until: int, n: int) -> list[int]:
@@ -57,7 +58,7 @@ class Merge:
                 self._at = (LEAST, LEAST, LEAST)
                 rows = rows or self._run(db, max_rows)
             if rows:
-                db.executemany("INSERT OR IGNORE INTO terms_main VALUES (?, ?, ?)", rows)
+                tables.insert(db, "INSERT OR IGNORE INTO terms_main", rows)
                 db.execute("DELETE FROM terms_recent WHERE (term, seq, via) >= (?,?,?) AND (term, seq, via) <= (?,?,?)",
                            (*rows[0], *rows[-1]))
         if rows:

@@ -75,7 +75,7 @@ def _shadow(db: sqlite3.Connection, referrer: int, after: int, start: int, budge
         if budget.left <= 0:
             tasks.append((None, referrer, place, start))
             break
-        postings.insert(db, ((term, referrer, seq) for term in terms))
+        postings.insert(db, [(term, referrer, seq) for term in terms])
         budget.left -= 1
 
 

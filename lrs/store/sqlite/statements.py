@@ -205,7 +205,7 @@ class _Adding:
     def write(self) -> None:
         """Write what has been taken in since the last time."""
         if self._rows:
-            self._db.executemany("INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows)
+            rows.insert(self._db, "INSERT INTO statements", self._rows)
             # in the order of the tree: neighbours go into one page one after the other
             postings.insert(self._db, sorted(self._postings))
             self._rows, self._postings = [], []
