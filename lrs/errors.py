@@ -53,6 +53,10 @@ class Conflict(Exception):
         self.index, self.statement_id, self.stored = index, statement_id, stored
 
 
+class Damaged(Exception):
+    """A backup is not what it was when it was made, or is none; the text says all that is wrong."""
+
+
 class PreconditionFailed(Exception):
     """The document is not in the state that If-Match or If-None-Match asks for (answered 412)."""
 

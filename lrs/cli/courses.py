@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from lrs.cli.maps import add_versions, in_words, progress, proposed, store_of, text_of
+from lrs.cli.maps import add_versions, in_words, proposed, store_of, text_of
 from lrs.cli.opened import opened, who
+from lrs.cli.progress import progress
 from lrs.config import Settings
 from lrs.errors import WrongState
 from lrs.management import courses, maps

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from lrs import config
-from lrs.errors import Conflict, Forbidden, Invalid, NotFound, StoreUnavailable, TooLarge, WrongState
+from lrs.errors import Conflict, Damaged, Forbidden, Invalid, NotFound, StoreUnavailable, TooLarge, WrongState
 
 #: noun → what it does; the module `lrs.cli.<noun>` holds the command as `command`.
 NOUNS = {
@@ -31,6 +31,8 @@ NOUNS = {
     "rejections": "What was refused, and why: list, show.",
     "audit": "Who changed what: list.",
     "export": "Write facts or raw statements as CSV, NDJSON or Parquet.",
+    "backup": "Copy everything while the LRS runs, verified.",
+    "restore": "A data directory from a backup, checked first.",
     "sandbox": "Run a vendor's twin to rehearse against.",
 }
 
@@ -39,6 +41,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     Invalid: 65,
     TooLarge: 65,
     Conflict: 65,
+    Damaged: 65,
     Forbidden: 77,
     NotFound: 1,
     WrongState: 1,

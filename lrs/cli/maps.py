@@ -2,16 +2,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lrs.cli.opened import opened, who
+from lrs.cli.progress import progress
 from lrs.config import Settings
 from lrs.errors import Invalid
 from lrs.management import maps
@@ -40,16 +38,6 @@ def store_of(settings: Settings) -> Iterator[Store]:
             if len(error.findings) == 1 and not first.where and first.index is None:
                 raise click.ClickException(first.why) from error
             raise
-
-
-@contextmanager
-def progress(label: str) -> Iterator[maps.Progress]:
-    """A bar on stderr where that is a terminal; told the share that is done."""
-    bar = Progress(TextColumn(label), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
-                   console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with bar:
-        task = bar.add_task(label, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
 
 
 def add_versions(group: click.Group, kind: str) -> None:

@@ -7,8 +7,9 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
-from lrs.cli.maps import add_versions, progress, proposed, store_of, text_of
+from lrs.cli.maps import add_versions, proposed, store_of, text_of
 from lrs.cli.opened import opened, who
+from lrs.cli.progress import progress
 from lrs.completions.rules_page import markdown
 from lrs.config import Settings
 from lrs.management import verbs

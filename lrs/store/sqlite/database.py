@@ -36,6 +36,7 @@ class Database:
         self._writer: sqlite3.Connection | None = None
         self._closed = False
         self._identity: tuple[int, int] | None = None
+        self._stuck_at = -1
 
     def _open_lock(self) -> int:
         return os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -137,7 +138,8 @@ class Database:
 
     def checkpoint(self, bound_pages: int = 16_384) -> int:
         """Move what the write-ahead log holds into the file; returns the pages still waiting. Writers are not held
-        up until the log exceeds the bound (64 MiB); then they wait, at most 0.2 s, for it to start afresh."""
+        up until the log exceeds the bound (64 MiB); then they wait, at most 0.2 s, for it to start afresh, unless a reader has kept
+        the log where it was since the last call (a backup): it would be in vain."""
         self._must_be_open()
         connection = getattr(self._local, "checkpoints", None)
         if connection is None:
@@ -145,7 +147,8 @@ class Database:
         try:
             connection.execute("PRAGMA busy_timeout=200")
             _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if pages > bound_pages:
+            stuck, self._stuck_at = done < pages and done == self._stuck_at, done
+            if pages > bound_pages and not stuck:
                 _, pages, done = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
             raise StoreUnavailable(error) from error
