@@ -59,6 +59,7 @@ def run(folder: Path, seed: int, cycles: int = 200, clients: int = 4, pause: flo
             ledger.followed(follower, stored)
             deliveries, buried = ledger.onward(served, stored, receiver, TARGET, reader)
             ledger.exported(served, stored, folder / "export")
+            served.verify()
             must(known.acknowledged, "something was acknowledged at all")
             repeats = sum(times - 1 for times in receiver.times().values())
             kinds = ", ".join(f"{n} {who}" for who, n in sorted(killed.items()))

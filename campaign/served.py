@@ -4,6 +4,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import IO
 import psutil
 
 from lrs.auth import credentials
+from lrs.management import verify
 from lrs.store.open_store import Store, open_store
 
 START_SECONDS = 60.0
@@ -165,6 +167,12 @@ class Served:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._gone(children)
+
+    def verify(self) -> None:
+        """`lrs verify` of its store finds every promise kept. Raises `Broken` with what it names."""
+        with self.store() as store:
+            broken = [f"{one.promise}: {one.where}: {one.seen}" for one in itertools.islice(verify.verify(store), 20)]
+        must(not broken, f"lrs verify: {broken}")
 
     def stop(self) -> None:
         """Stop it in good order, else by force; it does nothing when it was never started or is gone."""

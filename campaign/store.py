@@ -211,13 +211,15 @@ def _locks(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iter
         served.start()
         for name, fault in draw.sample(locks, 1) if cut else locks:
             yield suffer(served, name, fault, seconds, draw)
+        served.verify()
 
 
 def _again(served: Served, name: str) -> str:
     must(_well(served), f"{name}: it serves")
     for file in served.data.glob("*.db"):
         must(faults.sound(file), f"{name}: {file.name} is damaged")
-    return f"{name}: it serves, its files are sound"
+    served.verify()
+    return f"{name}: it serves, its files are sound, and so is what is in them"
 
 
 def _torn(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Iterator[str]:
@@ -237,6 +239,7 @@ def _torn(folder: Path, draw: random.Random, seconds: float, cut: bool) -> Itera
             must(not promised or all(whole), f"{how}: {whole.count(False)} acknowledged batches are gone")
             _batches(served, 2, draw)
             _again(served, how)
+            served.verify()
             yield f"torn WAL, {how}: {whole.count(True)} of {len(whole)} batches there, none by half, it serves"
 
 
@@ -293,6 +296,7 @@ def _clock_back(folder: Path, draw: random.Random, seconds: float, cut: bool) ->
         after = _stored(served, 3)
         must(before == sorted(set(before)) and after == sorted(set(after)) and before[-1] < after[0], f"times go back: {before} {after}")
         _kept(served, seen.kept, [], "clock back")
+        served.verify()
         yield f"clock back an hour: {sum(seen.statuses.values())} answers, all good, stored times go on rising"
 
 

@@ -14,6 +14,7 @@ from lrs.store.sqlite import clock, postings, references, rows
 from lrs.store.sqlite.clock import Clock, Ticks
 from lrs.store.sqlite.commit import GroupCommit
 from lrs.store.sqlite.database import Database
+from lrs.store.sqlite.examined import StatementsExamined
 from lrs.store.sqlite.voiding import void_target, voided_before
 
 Same = Callable[[bytes, bytes], bool]
@@ -22,7 +23,7 @@ AMONG = 500
 SCRIPTS = tuple(";".join(scripts) for scripts in zip(rows.SCRIPTS, postings.SCRIPTS, references.SCRIPTS, clock.SCRIPTS, strict=True))
 
 
-class SqliteStatements:
+class SqliteStatements(StatementsExamined):
     """`lrs.store.protocols.statements.Statements` on SQLite, and what the worker does for it between requests."""
 
     def __init__(self, database: Database, ticks: Ticks | None = None) -> None:

@@ -10,6 +10,7 @@ from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRo
 from lrs.store.sqlite import deliveries, targets
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.deliveries import Deliveries
+from lrs.store.sqlite.examined import WorkExamined
 from lrs.store.sqlite.targets import Targets
 
 log = logging.getLogger("store.work")
@@ -23,7 +24,7 @@ SCRIPTS = (
 )
 
 
-class SqliteWork(Deliveries, Targets):
+class SqliteWork(Deliveries, Targets, WorkExamined):
     """`lrs.store.protocols.work.Work` on SQLite."""
 
     def __init__(self, database: Database) -> None:

@@ -1,0 +1,111 @@
+"""What checks of a store's promises read of the SQLite files."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lrs.statements.record import Record
+from lrs.store.protocols.examined import Achievement, Event, IndexRow, Kept, Owed
+from lrs.store.protocols.work import Cursor
+from lrs.store.sqlite import rows
+from lrs.store.sqlite.database import Database
+
+SLICE = 5_000
+LEAST = -(1 << 63)
+TREES = ("terms_recent", "terms_main")
+"""In this order: what is moved from the first to the second meanwhile is met twice, and never missed."""
+
+
+class StatementsExamined:
+    """`lrs.store.protocols.examined.ExaminedStatements` of a `SqliteStatements`."""
+
+    _database: Database
+
+    def kept(self, after: int, n: int) -> list[Kept]:
+        """At most n statements with seq > after, oldest first."""
+        with self._database.read() as db:
+            return [_kept(row) for row in db.execute(f"SELECT {rows.COLUMNS}, terms FROM statements WHERE seq > ? ORDER BY seq LIMIT ?",
+                                                     (after, n))]
+
+    def kept_at(self, seqs: Iterable[int]) -> dict[int, Kept]:
+        """Those of these seqs at which a statement stands."""
+        with self._database.read() as db:
+            found = (db.execute(f"SELECT {rows.COLUMNS}, terms FROM statements WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
+            return {one.record.seq: one for one in map(_kept, filter(None, found))}
+
+    def referring(self, statement_id: str) -> list[Record]:
+        """The statements that refer to this one, at most 1 000, those that void it first."""
+        with self._database.read() as db:
+            found = db.execute(f"SELECT {rows.COLUMNS} FROM statements WHERE target = ? "
+                               "ORDER BY voids IS NULL, void_effective = 0 LIMIT 1000", (rows.key(statement_id),))
+            return [rows.record(row) for row in found]
+
+    def index_rows(self) -> Iterator[IndexRow]:
+        """Every row of both trees, a slice a snapshot."""
+        for tree in TREES:
+            at: IndexRow = (LEAST, LEAST, LEAST)
+            while True:
+                with self._database.read() as db:
+                    some: list[IndexRow] = db.execute(f"SELECT term, seq, via FROM {tree} WHERE (term, seq, via) > (?, ?, ?) "
+                                                      "ORDER BY term, seq, via LIMIT ?", (*at, SLICE)).fetchall()
+                yield from some
+                if len(some) < SLICE:
+                    break
+                at = some[-1]
+
+    def indexed(self, rows: Iterable[IndexRow]) -> set[IndexRow]:
+        """Those of these rows that one of the trees has."""
+        sql = " UNION ALL ".join(f"SELECT 1 FROM {tree} WHERE term = ?1 AND seq = ?2 AND via = ?3" for tree in TREES)
+        with self._database.read() as db:
+            return {row for row in rows if db.execute(sql, row).fetchone()}
+
+    def owes_index(self) -> bool:
+        """Whether rows for references are still to be written."""
+        with self._database.read() as db:
+            return db.execute("SELECT 1 FROM shadow_todo LIMIT 1").fetchone() is not None
+
+    def ceiling(self) -> int:
+        """What no time that was given exceeds, µs."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT coalesce(max(ceiling), 0) FROM clock").fetchone()[0])
+
+
+class WorkExamined:
+    """`lrs.store.protocols.examined.ExaminedWork` of a `SqliteWork`."""
+
+    _database: Database
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What this thread reads within is of one moment."""
+        with self._database.read() as db:
+            db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+            yield
+
+    def cursors(self) -> dict[str, Cursor]:
+        """Every consumer's cursor."""
+        with self._database.read() as db:
+            return {name: Cursor(seq, change) for name, seq, change in db.execute("SELECT consumer, seq, change FROM cursors")}
+
+    def events(self) -> Iterator[Event]:
+        """The feed, by (id, revision)."""
+        return (Event(*row) for row in self._walked("SELECT n, event_id, revision, event FROM feed ORDER BY event_id, revision"))
+
+    def achievements(self) -> Iterator[Achievement]:
+        """Every window of every state, by id; SQLite sorts them in a file of its own where they are many."""
+        return (Achievement(name, revision or 0, bool(revoked), *whose) for name, revision, revoked, *whose in self._walked(
+            """SELECT json_extract(value, '$.id'), json_extract(value, '$.revision'), json_extract(value, '$.revoked'), subject, course
+               FROM states, json_each(CAST(body AS TEXT), '$.windows') ORDER BY 1"""))
+
+    def owed(self) -> Iterator[Owed]:
+        """Every delivery, by (event id, revision)."""
+        return (Owed(*row) for row in self._walked("SELECT id, target, event_id, revision FROM deliveries ORDER BY event_id, revision"))
+
+    def _walked(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        with self._database.read() as db:
+            yield from db.execute(sql)
+
+
+def _kept(row: tuple[Any, ...]) -> Kept:
+    return Kept(rows.record(row[:-1]), rows.unpacked(row[-1]))

@@ -1,0 +1,142 @@
+"""`lrs verify` finds nothing in a sound store, and names each promise that was broken by hand."""
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lrs.cli.main import command
+from lrs.completions.model import Person
+from lrs.config import load
+from lrs.ingest.batch import accept
+from lrs.ingest.prepare import Provider
+from lrs.management import verify
+from lrs.services import Services
+from lrs.store.open_store import Store, open_store
+from lrs.store.protocols.work import TargetRow
+from workers.route import route_once
+
+WHO = Provider("k", frozenset({"all"}), "lab", {"objectType": "Agent", "account": {"homePage": "https://x.example", "name": "k"}})
+COURSE = {"id": "https://c.example/1", "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}
+ADL = "http://adlnet.gov/expapi/verbs/"
+
+
+def said(verb: str, target: object = COURSE, **more: object) -> dict:
+    return {"id": str(uuid.uuid4()), "actor": {"mbox": "mailto:ada@acme.example"}, "verb": {"id": ADL + verb}, "object": target, **more}
+
+
+def ref(one: dict) -> dict:
+    return {"objectType": "StatementRef", "id": one["id"]}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A store with a completion that is owed to a target, a chain of references, a void and an attachment."""
+    folder = tmp_path / "data"
+    with closing(open_store(folder)) as store:
+        services = Services(load({"LRS_DATA": str(folder)}), store)
+        store.directory.put_people([Person("1", identifiers=("mbox:ada@acme.example",))])
+        store.work.add_target(TargetRow("hr", "webhook", {}))
+        content = b"a certificate"
+        name = hashlib.sha256(content).hexdigest()
+        first, second = said("passed"), said("experienced", {"id": "https://c.example/2"})
+        third = said("commented", ref(second))
+        attached = said("experienced", attachments=[{"usageType": "http://x.example/u", "display": {"en": "c"}, "contentType": "text/plain",
+                                                     "length": len(content), "sha2": name}])
+        staged = store.attachments.stage([content], name, hashlib.sha256())
+        batch = [first, second, third, said("commented", ref(third)), said("voided", ref(second))]
+        accept(services, json.dumps(batch).encode(), WHO)
+        accept(services, json.dumps([attached]).encode(), WHO, data={name: staged})
+        while route_once(services).statements:
+            pass
+        store.statements.merge_postings(10)
+        assert store.work.feed_length() == 1
+        assert store.work.count_by_state() == {"pending": 1}
+    return folder
+
+
+def broken(data: Path) -> list[verify.Broken]:
+    with closing(open_store(data)) as store:
+        return list(verify.verify(store))
+
+
+def test_a_sound_store_has_nothing_to_tell(data: Path) -> None:
+    assert broken(data) == []
+    told = CliRunner().invoke(command, ["--data", str(data), "verify"])
+    assert (told.exit_code, told.output) == (0, "6 statements: every promise holds\n")
+
+
+def sql(text: str, file: int = 0) -> Callable[[Store, Path], None]:
+    def change(store: Store, data: Path) -> None:
+        with store.files[file].write() as db:
+            assert db.execute(text).rowcount, text
+    return change
+
+
+WORK = 1
+FIRST = "(SELECT min(seq) FROM statements)"
+FUTURE = 1 << 52
+BREAKS: dict[str, tuple[Callable[[Store, Path], None], set[str]]] = {
+    "a term kept too many": (
+        sql(f"UPDATE statements SET terms = CAST(terms || x'0102030405060708' AS BLOB) WHERE seq = {FIRST}"),
+        {"terms", "index"}),
+    "an altered text": (sql("UPDATE statements SET text = CAST(replace(CAST(text AS TEXT), 'passed', 'failed') AS BLOB)"), {"terms"}),
+    "a text that is none": (sql(f"UPDATE statements SET text = x'7b' WHERE seq = {FIRST}"), {"terms"}),
+    "an index row gone": (sql(f"DELETE FROM terms_recent WHERE seq = {FIRST} AND via = 0"), {"index"}),
+    "a row of a reference gone": (sql("DELETE FROM terms_recent WHERE via <> 0"), {"index"}),
+    "a row of nobody": (sql("INSERT INTO terms_main VALUES (7, 7, 0)"), {"orphan"}),
+    "a row of another": (sql(f"INSERT INTO terms_main VALUES (7, {FIRST}, 0)"), {"orphan"}),
+    "a row by way of what it does not refer to": (
+        sql(f"INSERT OR IGNORE INTO terms_main SELECT term, {FIRST}, seq FROM terms_recent WHERE seq > {FIRST} AND via = 0"), {"orphan"}),
+    "a later stored": (sql(f"UPDATE statements SET seq = seq + 1 WHERE seq = (SELECT max(seq) FROM statements) AND seq > {FIRST}"),
+                       {"order", "index", "orphan"}),
+    "a ceiling below": (sql("UPDATE clock SET ceiling = 5"), {"order"}),
+    "a void undone": (sql("UPDATE statements SET voided = 0"), {"void"}),
+    "a void of nobody": (sql(f"UPDATE statements SET voided = 1 WHERE seq = {FIRST}"), {"void"}),
+    "no reading": (sql(f"UPDATE statements SET reading = x'7b' WHERE seq = {FIRST}"), {"reading"}),
+    "a reading without version": (
+        sql("UPDATE statements SET reading = CAST(json_remove(CAST(reading AS TEXT), '$.map_version') AS BLOB)"), {"reading"}),
+    "data gone": (lambda store, data: next((data / "attachments").glob("??/*")).unlink(), {"attachment"}),
+    "a cursor ahead": (sql(f"UPDATE cursors SET seq = {FUTURE}", WORK), {"cursor"}),
+    "a cursor ahead of the directory": (sql("UPDATE cursors SET change = 99", WORK), {"cursor"}),
+    "the sessions' cursor ahead": (sql(f"INSERT OR REPLACE INTO session_cursor VALUES (1, {FUTURE})", WORK), {"cursor"}),
+    "the definitions' cursor ahead": (sql(f"UPDATE definitions_cursor SET seq = {FUTURE}"), {"cursor"}),
+    "a gap in the feed": (sql("UPDATE feed SET n = 2", WORK), {"feed"}),
+    "a revision left out": (sql("UPDATE feed SET revision = 2", WORK), {"feed", "event", "delivery"}),
+    "an event gone": (sql("DELETE FROM feed", WORK), {"event", "delivery"}),
+    "an achievement gone": (sql("DELETE FROM states", WORK), {"event"}),
+    "a delivery of nothing": (sql("UPDATE deliveries SET event_id = 'x'", WORK), {"delivery"}),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_a_promise_broken_by_hand_is_named(what: str, data: Path) -> None:
+    change, expected = BREAKS[what]
+    with closing(open_store(data)) as store:
+        change(store, data)
+    shutil.copytree(data, data.with_name("same"))
+    assert {one.promise for one in broken(data)} == expected
+    told = CliRunner().invoke(command, ["--data", str(data.with_name("same")), "verify", "--json"])
+    assert told.exit_code == 1
+    assert {json.loads(line)["promise"] for line in told.output.splitlines()} == expected
+
+
+def test_every_promise_is_broken_by_some_test() -> None:
+    assert set().union(*(expected for _, expected in BREAKS.values())) == set(verify.PROMISES)
+
+
+def test_nothing_is_created_where_there_is_no_store(tmp_path: Path) -> None:
+    assert CliRunner().invoke(command, ["--data", str(tmp_path / "none"), "verify"]).exit_code == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_page_has_the_table_of_promises() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "verify.md").read_text()
+    assert "".join(f"| {name} | {text} |\n" for name, text in verify.PROMISES.items()) in page
