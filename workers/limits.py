@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lrs.schema import Setting
 from lrs.store.protocols.work import Admission, Attempt, Health, TargetRow
+from workers.schedule import STEPS
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -135,9 +136,10 @@ def _failing(health: Health, now: int) -> Health:
 @dataclass(frozen=True, slots=True)
 class TargetLimits:
     """The rules of this module as the store is handed them (`lrs.store.protocols.work.Limits`); `paces` holds the
-    defaults of each connector by name."""
+    defaults of each connector by name, `lone_waits` the seconds before each try alone: those of the retry schedule."""
 
     paces: Mapping[str, Pace] = field(default_factory=dict)
+    lone_waits: tuple[int, ...] = STEPS[1:]
 
     def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
         """See `admit`."""

@@ -160,8 +160,8 @@ def deliver(pair: Pair) -> None:
                              "paused" if status == 401 else "", SAYS.get(status, "")))
     theirs = [replace(one, lease=pair.leases.get(one.lease, one.lease)) for one in ended]
     if rng.random() < 0.6:
-        claim = (rng.randrange(1, 6), 30.0, "me", wall, LIMITS)
-        pair.ask("work", "claim_due", *claim, ended, theirs=(*claim, theirs))
+        claim, alone = (rng.randrange(1, 6), 30.0, rng.choice(("me", "another")), wall, LIMITS), rng.random() < 0.4
+        pair.ask("work", "claim_due", *claim, ended, alone, theirs=(*claim, theirs, alone))
     else:
         pair.ask("work", "record", ended, LIMITS, theirs=(theirs, LIMITS))
 

@@ -95,16 +95,17 @@ class Deliveries:
     _database: Database
 
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
-                  ended: Sequence[Attempt] = ()) -> list[Claimed]:
+                  ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
         """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`. Only
-        the earliest unfinished revision of an achievement and target is due; an expired lease makes an unclear attempt."""
+        the earliest unfinished revision of an achievement and target is due; an expired lease makes an unclear attempt.
+        Suspects are claimed `alone`: one, by who has nothing else in flight."""
         if not ended:
             with self._database.read() as db:
-                if not claims.open_targets(db, now, limits):
+                if not claims.open_targets(db, now, limits, alone):
                     return []
         with self._database.write() as db:
             claims.record(db, ended, limits)
-            return claims.claim(db, n, now + round(lease_seconds * 1_000_000), owner, now, limits)
+            return claims.claim(db, n, now + round(lease_seconds * 1_000_000), owner, now, limits, alone)
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended, in one commit; a stale lease changes nothing."""
