@@ -93,6 +93,10 @@ class ModelDeliveries:
             claimed = claim(out, n, now + round(lease_seconds * 1_000_000), owner, now, limits, alone)
         return claimed
 
+    def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
+        """Whether a claim `alone` may find something now."""
+        return bool(open_targets(self._file.read(), now, limits, alone=True))
+
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended; a stale lease changes nothing."""
         with self._file.write() as out:

@@ -222,10 +222,10 @@ if where == "claimed":
     Deliverer._work = lambda self, call: os.kill(os.getpid(), signal.SIGKILL)
 if where == "sent":
     real = store.work.claim_due
-    def turn(n, seconds, owner, at, limits, ended=()):
+    def turn(n, seconds, owner, at, limits, ended=(), **more):
         if ended:
             os.kill(os.getpid(), signal.SIGKILL)
-        return real(n, seconds, owner, at, limits, ended)
+        return real(n, seconds, owner, at, limits, ended, **more)
     store.work.claim_due = turn
 deliver_once(Services(load({"LRS_DATA": folder}, None), store), now, connectors(now), owner="w-" + where)
 """

@@ -248,6 +248,10 @@ class Work(Protocol):
         any recorded outcome makes it as good as new. Its losses are kept as attempts."""
         ...
 
+    def is_suspect_due(self, now: int, limits: Limits = ...) -> bool:
+        """Whether a claim `alone` may find something now; a look that writes nothing."""
+        ...
+
     def record(self, attempts: Sequence[Attempt], limits: Limits = ...) -> int:
         """Write how attempts ended, and what that makes of their targets, in one commit; a stale lease changes nothing.
         Returns how many were written."""

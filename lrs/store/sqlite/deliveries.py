@@ -107,6 +107,11 @@ class Deliveries:
             claims.record(db, ended, limits)
             return claims.claim(db, n, now + round(lease_seconds * 1_000_000), owner, now, limits, alone)
 
+    def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
+        """Whether a claim `alone` may find something now; a look that writes nothing."""
+        with self._database.read() as db:
+            return bool(claims.open_targets(db, now, limits, alone=True))
+
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended, in one commit; a stale lease changes nothing."""
         with self._database.write() as db:
