@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lrs.store.protocols.work import Wanted
 from simulation import oracle, steps
 from simulation.clocks import SECOND
-from simulation.disk import NEVER
+from simulation.disk import NEVER, Crash
 from simulation.store.content import Owed
 from simulation.store.deliveries import before
 from simulation.watch import must
@@ -22,7 +22,7 @@ def settle(world: World) -> None:
     """Let everything end, and compare it with what follows from the statements alone."""
     store, watch = world.store, world.watch
     world.note("all faults are gone")
-    world.disk.left = NEVER
+    world.disk.left, world.poisonous = NEVER, False
     for receiver in world.receivers.values():
         receiver.mood = "well"
     while world.senders.queue:
@@ -32,6 +32,9 @@ def settle(world: World) -> None:
     for row in store.outgoing.now.owed.values():
         must(row.state not in OPEN or _waits_for_parked(world, row), "nothing is owed for ever", row)
         must(row.why or row.state not in ("dead", "parked", "cancelled"), "what is not delivered has a reason", row)
+        must(row.id not in world.network.poison or row.state != "delivered" or row.id in world.receivers[row.target].seen,
+             "a poison delivery ends dead", row)
+    world.network.poison.clear()
     _given_what_was_missing(world)
     watch.replayed |= {row.id for row in store.outgoing.now.owed.values()}
     store.work.replay(Wanted(state="dead"), now=world.clocks.wall(), dry=False)
@@ -73,7 +76,11 @@ def _deliver(world: World) -> None:
         busy = sum(len(worker.calls) + len(worker.ended) for worker in world.workers)
         for worker in world.workers:
             while worker.calls:
-                steps.exchange(world, worker)
+                try:
+                    steps.exchange(world, worker)
+                except Crash:
+                    world.network.elapsed = 0
+                    worker.start(world.rng)
             steps.turn(world, worker)
         if busy or any(worker.calls for worker in world.workers):
             continue

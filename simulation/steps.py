@@ -11,6 +11,7 @@ from lrs.management import maps
 from lrs.statements.record import Query
 from lrs.store.protocols.work import Wanted
 from simulation.clocks import BEGIN, HOUR, SECOND
+from simulation.disk import Crash
 from simulation.receivers import MOODS
 from simulation.scenario import NAMES as PEOPLE
 from simulation.scenario import body
@@ -99,6 +100,7 @@ def turn(world: World, worker: Worker | None) -> None:
         claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
         world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
     world.watch.claimed(calls, wall)
+    world.poison(calls)
 
 
 def exchange(world: World, worker: Worker | None) -> None:
@@ -109,7 +111,11 @@ def exchange(world: World, worker: Worker | None) -> None:
     call = worker.calls.pop(world.rng.randrange(len(worker.calls)))
     network = world.network
     network.elapsed, network.answers = 0, []
-    ended = worker.hands.exchange(call)
+    try:
+        ended = worker.hands.exchange(call)
+    except Crash:
+        world.note(f"{worker.name} is killed by what it sends to {call[0].target}: {[one.id[4:8] for one in call]}")
+        raise
     world.watch.ended(call[0].target, network.answers, ended)
     world.note(f"call {worker.name} → {call[0].target}: {network.answers or 'too late'} → "
                f"{[(one.claimed.id[4:8], one.attempt and one.attempt.state) for one in ended]}")

@@ -141,6 +141,7 @@ class ModelDeliveries:
                 if row.state in FINISHED:
                     arrived = row.unclear or any(one.state not in ("parked", "cancelled") and not 400 <= (one.status or 0) <= 499
                                                  for one in out.attempts.get(key, ()))
+                    out.alone.pop(key, None)
                     out.owed[key] = changed(row, unclear=row.state == "delivered" or arrived, state="pending", attempts=0, lost=0, due=now,
                                             why="replayed")
                     count += 1
@@ -247,6 +248,8 @@ def claim(out: Outgoing, n: int, until: int, owner: str, now: int, limits: Limit
             claimed += [one for row in call if (one := _lease(out, row.id, f"lease-{out.leases}", owner, until)) is not None]
         tokens = None if health.tokens is None else health.tokens - count
         out.targets[name] = replace(target, health=replace(health, served_at=now, tokens=tokens))
+    for one in claimed if alone else ():
+        out.alone[one.id] = out.alone.get(one.id, 0) + 1
     return claimed
 
 
@@ -283,6 +286,7 @@ def record(out: Outgoing, attempts: Sequence[Attempt], limits: Limits) -> int:
         if row is None or row.lease != one.lease or row.state != "leased":
             continue
         written.append((row.target, one))
+        out.alone.pop(one.id, None)
         _note(out, Attempt(one.id, "", one.at, one.state, one.attempts, None, one.why, one.status, one.milliseconds, one.body[:2048]))
         tried = one.unclear or any(had.state not in ("parked", "cancelled") and had.status not in REFUSED for had in out.attempts[one.id])
         state, due = ("waiting", one.at) if one.state == "parked" and row.released else (one.state, one.due)
