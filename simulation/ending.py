@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrs.store.protocols.work import Wanted
+from lrs.store.sqlite.clock import advanced
 from simulation import oracle, steps
 from simulation.clocks import SECOND
 from simulation.disk import NEVER, Crash
@@ -85,14 +86,20 @@ def _deliver(world: World) -> None:
         if busy or any(worker.calls for worker in world.workers):
             continue
         out = world.store.outgoing.now
-        due = [row.due for row in out.owed.values() if row.due is not None and row.state in OPEN and not _waits_for_parked(world, row)]
+        wall, leases = world.clocks.wall(), store_time(world)
+        due = [row.due + (wall - leases if row.state == "leased" else 0)
+               for row in out.owed.values() if row.due is not None and row.state in OPEN and not _waits_for_parked(world, row)]
         if not due:
             return
         if any(one.state != "active" for one in out.targets.values()):
             _resume(world)  # what was under way when the faults ended may have stopped it again
-        wall = world.clocks.wall()
         world.clocks.true += min([3600 * SECOND, *(at - wall for at in due if at > wall)])
     must(False, "everything ends", *[row for row in world.store.outgoing.now.owed.values() if row.state in OPEN][:3])
+
+
+def store_time(world: World) -> int:
+    """The time by which leases go now, whether it may be given or not."""
+    return advanced(world.store.outgoing.now.clock, world.store.ticks, 0, follows=False)[0]
 
 
 def _compare(world: World) -> None:

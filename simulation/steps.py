@@ -101,6 +101,8 @@ def turn(world: World, worker: Worker | None) -> None:
         world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
     world.watch.claimed(calls, wall)
     world.poison(calls)
+    if calls and world.rng.random() < 0.2:  # a clock that is set while calls are out is what leases must not see
+        clock(world, None)
 
 
 def exchange(world: World, worker: Worker | None) -> None:
@@ -225,10 +227,8 @@ def mood(world: World, _: Worker | None) -> None:
 
 
 def clock(world: World, _: Worker | None) -> None:
-    """Somebody sets the wall clock, forth or back; not twice while a call can be under way: leases go by the wall clock, and forth
-    and back within one of them is not noticed."""
-    if not world.steady and world.clocks.true >= world.set_next:
-        world.set_next = world.clocks.true + HOUR
+    """Somebody sets the wall clock, forth or back, also while calls are under way."""
+    if not world.steady:
         world.clocks.ahead = world.rng.choice((0, -HOUR, HOUR, -3 * SECOND, 40 * SECOND))
         world.note(f"the wall clock is {world.clocks.ahead / SECOND:+.0f} s wrong")
 

@@ -161,7 +161,7 @@ class Watch:
                 self._admitted(name, wall)
         if self.steady:
             for name, connector in self.connectors.items():
-                leases = {row.lease for row in out.owed.values() if row.target == name and row.state == "leased" and (row.due or 0) > wall}
+                leases = {row.lease for row in out.owed.values() if row.target == name and row.state == "leased"}
                 must(len(leases) <= PACES[connector][2], "no more calls are in flight than a target may have", name, len(leases))
 
     def _admitted(self, name: str, wall: int) -> None:

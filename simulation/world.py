@@ -52,7 +52,7 @@ class Worker:
         self.lives += 1
         self.calls, self.ended = [], []
         self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, connectors(self.network), rng.random,
-                               monotonic=self.network.monotonic, alone=self.alone)
+                               uptime=self.network.monotonic, alone=self.alone)
 
 
 @dataclass
@@ -85,7 +85,6 @@ class World:
         # each seed does some things much more often than others: what is rare together is so in every seed else
         self.weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
         self.racy = [weight * steps.RACY.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
-        self.set_next = 0
         self.depth, self.rotated = 0, (0, 0)
         self.taken = 0
         self.held: set[str] = set()

@@ -46,6 +46,11 @@ PATIENCE = 0.1
 log = logging.getLogger("workers.deliver")
 
 
+def uptime() -> float:
+    """Seconds since the machine's boot, sleep included: the clock that leases go by, and nobody sets."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How one delivery of a call ended; `attempt` None: nothing was sent."""
@@ -70,7 +75,7 @@ class Deliverer:
     connectors: Mapping[str, Connector]
     rng: Callable[[], float] = random.random
     slice: int = 32
-    monotonic: Callable[[], float] = time.monotonic
+    uptime: Callable[[], float] = uptime
     alone: bool = False
 
     def __post_init__(self) -> None:
@@ -146,7 +151,7 @@ class Deliverer:
                 return []
             self._targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why) for row in work.targets()}
             seconds = lease_seconds(self._targets.values())
-            ends = self.monotonic() + seconds
+            ends = self.uptime() + seconds
             claimed = work.claim_due(room, seconds, self.owner, self.clock(), self.limits, attempts, alone=self.alone)
         except BaseException:
             with self._changed:  # the leases stand: what ended is recorded when the store is back
@@ -193,9 +198,8 @@ class Deliverer:
         ends = self._ends.pop(call[0].lease, None)
 
         def clock() -> int:
-            # a clock that was set back makes no lease longer: somebody else may have had it in the meantime
-            now = self.clock()
-            return now if ends is None else max(now, call[0].lease_until - round((ends - self.monotonic()) * SECOND))
+            # by what really went by since the claim: a wall clock that is set makes no lease longer or shorter
+            return self.clock() if ends is None else call[0].lease_until - round((ends - self.uptime()) * SECOND)
 
         answers = self._answers(call, self._targets.get(call[0].target), clock)
         at = self.clock()

@@ -16,6 +16,9 @@ In company a loss proves nothing: any of those in flight, or nothing of them, ma
 ALONE = 3
 """Workers that ended in a row while they held a suspect and nothing else: after so many it is dead."""
 
+AHEAD_MAX_US = 2 * 86_400 * 1_000_000
+"""µs; nothing waits so long. A time further ahead was set by a clock that was wrong, and is taken for now."""
+
 Row = TypeVar("Row")
 
 
@@ -47,7 +50,7 @@ def is_suspect(lost: int) -> bool:
 
 def after_loss(lost: int, owner: str, until: int, now: int, waits: Sequence[int]) -> Loss:
     """What becomes of a delivery that had been lost `lost` times in a row before its `owner` ended, whose lease ran until
-    `until` (µs); `now` is when that is found. `waits`: seconds before a suspect's first, second … try alone.
+    `until` (µs); `now` is when that is found, by the wall clock. `waits`: seconds before a suspect's first, second … try alone.
 
     A suspect is claimed alone only (see `held_back`), so its further losses are losses alone.
     """

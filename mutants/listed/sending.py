@@ -80,7 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
          "tests/workers/test_deliver_sick.py::test_a_breaker_keeps_a_dead_target_from_using_up_attempts")),
     Mutant(
         "an-open-breaker-lets-through", "While its breaker is open a target is not called.", LIMITS,
-        " or now < health.open_until:\n        return Admission(0", ":\n        return Admission(0",
+        " or _ahead(health.open_until, now, PAUSES[-1]):\n        return Admission(0", ":\n        return Admission(0",
         ("tests/workers/test_deliver_limits.py::test_the_breaker_opens_after_failures_in_a_row_and_pauses_longer_each_time",)),
     Mutant(
         "more-in-flight-than-allowed", "No more calls of a target are in flight than it may have, over all workers.", LIMITS,

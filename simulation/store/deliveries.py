@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from lrs.store.claiming import Standing, after_loss, as_told, calls, held_back, is_suspect, shares
+from lrs.store.claiming import AHEAD_MAX_US, Standing, after_loss, as_told, calls, held_back, is_suspect, shares
 from lrs.store.protocols.work import (
     Attempt,
     Claimed,
@@ -17,7 +17,8 @@ from lrs.store.protocols.work import (
     Unlimited,
     Wanted,
 )
-from lrs.store.sqlite.deliveries import webhook_id
+from lrs.store.sqlite.clock import Ticks, advanced, peeked
+from lrs.store.sqlite.deliveries import FOR_EVER, webhook_id
 from simulation.disk import File
 from simulation.store.content import Outgoing, Owed, changed
 
@@ -82,20 +83,33 @@ class ModelDeliveries:
 
     _file: File[Outgoing]
     _wall: Callable[[], int]
+    _ticks: Ticks
+
+    def lease_time(self) -> int | None:
+        """The time by which leases go, µs; None where it must be written down first."""
+        return peeked(self._file.now.clock, self._ticks)
+
+    def _advance(self, out: Outgoing) -> int:
+        at, out.clock = advanced(out.clock, self._ticks, 0, follows=False)
+        return at
 
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
                   ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
         """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`."""
-        if not ended and not open_targets(self._file.read(), now, limits, alone):
-            return []
+        if not ended:
+            out = self._file.read()
+            leases = peeked(out.clock, self._ticks)
+            if not (is_mending_due(out, now, FOR_EVER if leases is None else leases) or open_targets(out, now, leases or 0, limits, alone)):
+                return []
         with self._file.write() as out:
             record(out, ended, limits)
-            claimed = claim(out, n, now + round(lease_seconds * 1_000_000), owner, now, limits, alone)
+            claimed = claim(out, n, self._advance(out), round(lease_seconds * 1_000_000), owner, now, limits, alone)
         return claimed
 
     def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
         """Whether a claim `alone` may find something now."""
-        return bool(open_targets(self._file.read(), now, limits, alone=True))
+        out = self._file.read()
+        return bool(open_targets(out, now, peeked(out.clock, self._ticks) or 0, limits, alone=True))
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended; a stale lease changes nothing."""
@@ -115,9 +129,10 @@ class ModelDeliveries:
         """Make leases of other owners due at once, as unclear attempts."""
         count = 0
         with self._file.write() as out:
+            at = self._advance(out)
             for row in list(out.owed.values()):
                 if row.state == "leased" and row.target in targets and row.owner != owner:
-                    out.owed[row.id] = changed(row, due=now, unclear=True)
+                    out.owed[row.id] = changed(row, due=at, unclear=True)
                     count += 1
         return count
 
@@ -207,32 +222,38 @@ def _replayed(out: Outgoing, wanted: Wanted) -> list[str]:
     return list(dict.fromkeys([*(row.id for row in chosen), *later]))
 
 
-def open_targets(out: Outgoing, now: int, limits: Limits, alone: bool = False) -> list[Standing]:
+def is_mending_due(out: Outgoing, now: int, leases: int) -> bool:
+    """Whether a lease has ended, or a delivery is due later than any may be."""
+    return any(row.due <= leases if row.state == "leased" else row.due > now + AHEAD_MAX_US
+               for row in out.owed.values() if row.due is not None and row.target in out.targets)
+
+
+def open_targets(out: Outgoing, now: int, leases: int, limits: Limits, alone: bool = False) -> list[Standing]:
     """Those targets that something is due for (`alone`: a suspect) and that may be called now."""
     due = {row.target for row in out.owed.values() if row.due is not None and row.due <= now
-           and (is_suspect(row.lost) if alone else row.state == "leased" or not is_suspect(row.lost))}
+           and row.state != "leased" and is_suspect(row.lost) == alone}
     found = []
     for target in every_target(out):
         if target.state != "active" or target.name not in due:
             continue
         in_flight = len({row.lease for row in out.owed.values()
-                         if row.state == "leased" and row.target == target.name and row.due is not None and row.due > now})
+                         if row.state == "leased" and row.target == target.name and row.due is not None and row.due > leases})
         admission = limits.admit(target, in_flight, now)
         if admission.calls > 0:
             found.append(Standing(target, in_flight, admission))
     return found
 
 
-def claim(out: Outgoing, n: int, until: int, owner: str, now: int, limits: Limits, alone: bool = False) -> list[Claimed]:
-    """Lease the deliveries of at most n calls until `until` (µs); `alone`: those of no call but one, that of a suspect."""
-    _find_lost(out, now, limits)
+def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits, alone: bool = False) -> list[Claimed]:
+    """Lease the deliveries of at most n calls for `lease` µs from `leases` on; `alone`: those of one call, that of a suspect."""
+    _find_lost(out, now, leases, limits)
     leased = [row for row in out.owed.values() if row.state == "leased"]
     holders = [row.owner for row in leased if is_suspect(row.lost)]
     if held_back(alone, owner, holders, any(row.owner == owner for row in leased)):
         return []
     n = min(n, 1) if alone else n
     waiting, standing = {}, {}
-    for one in open_targets(out, now, limits, alone):
+    for one in open_targets(out, now, leases, limits, alone):
         name, admission = one.target.name, one.admission
         due = [row for row in out.owed.values() if row.target == name and row.due is not None and row.due <= now and row.state != "leased"
                and is_suspect(row.lost) == alone
@@ -245,7 +266,7 @@ def claim(out: Outgoing, n: int, until: int, owner: str, now: int, limits: Limit
         target, health = standing[name].target, standing[name].admission.health
         for call in waiting[name][:count]:
             out.leases += 1
-            claimed += [one for row in call if (one := _lease(out, row.id, f"lease-{out.leases}", owner, until)) is not None]
+            claimed += [one for row in call if (one := _lease(out, row.id, f"lease-{out.leases}", owner, leases + lease)) is not None]
         tokens = None if health.tokens is None else health.tokens - count
         out.targets[name] = replace(target, health=replace(health, served_at=now, tokens=tokens))
     for one in claimed if alone else ():
@@ -264,9 +285,11 @@ def _lease(out: Outgoing, key: str, lease: str, owner: str, until: int) -> Claim
     return Claimed(key, row.target, told[0], row.event_id, row.revision, told[1], row.attempts, row.unclear, lease, until)
 
 
-def _find_lost(out: Outgoing, now: int, limits: Limits) -> None:
+def _find_lost(out: Outgoing, now: int, leases: int, limits: Limits) -> None:
     for row in list(out.owed.values()):
-        if row.state == "leased" and row.due is not None and row.due <= now:
+        if row.state in ("pending", "waiting") and row.due is not None and row.due > now + AHEAD_MAX_US:
+            out.owed[row.id] = changed(row, due=now)
+        elif row.state == "leased" and row.due is not None and row.due <= leases:
             loss = after_loss(row.lost, row.owner, row.due, now, limits.lone_waits)
             out.owed[row.id] = changed(row, state=loss.state, lost=loss.lost, due=loss.due, why=loss.why, lease="", owner="", unclear=True,
                                        released=False)

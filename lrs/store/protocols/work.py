@@ -60,8 +60,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that is ours until `lease_until` (µs). `id` is the webhook-id; `unclear`: an earlier attempt ended
-    unknown; `attempts` used up so far; `event` may say completed for an update whose target never got one."""
+    """A delivery that is ours until `lease_until` (µs of the store's time, in which no step of a wall clock is seen). `id`
+    is the webhook-id; `unclear`: an earlier attempt ended unknown; `attempts` used up so far; `event` may say completed for
+    an update whose target never got one."""
 
     id: str
     target: str
@@ -239,8 +240,9 @@ class Work(Protocol):
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = ...,
                   ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
         """The deliveries of at most n calls that are due, leased in one commit, in which also what `ended` is recorded;
-        those of one call bear the same `lease`. Never two of one achievement and target. Places are shared out among
-        the targets, the one with the fewest calls in flight first, within the `limits` of each over all workers.
+        those of one call bear the same `lease`. Leases go by the store's own time; `now` (µs, the wall clock) says what is
+        due. Never two of one achievement and target. Places are shared out among the targets, the one with the fewest calls
+        in flight first, within the `limits` of each over all workers.
 
         A delivery whose lease expired in the hands of two workers in a row is a suspect (`lrs.store.claiming`): it waits
         as `limits.lone_waits` say, and is claimed only where `alone` is asked for, then one, while no other suspect is in

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from lrs.store.claiming import COMPANY, Standing, after_loss, as_told, calls, held_back, shares
+from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, shares
 from lrs.store.protocols.work import Attempt, Claimed, Limits
 from lrs.store.sqlite.targets import every_target, put_standing
 
@@ -30,36 +30,48 @@ def _due(of: str, index: str = "") -> str:
 
 
 _DUE = {False: _due(f"d.lost < {COMPANY}"), True: _due(_SUSPECT.replace("lost", "d.lost"), _LOST)}
-_ANY = {False: f"SELECT 1 FROM deliveries WHERE target = ? AND due <= ? AND (lost < {COMPANY} OR state = 'leased') LIMIT 1",
-        True: f"SELECT 1 FROM deliveries {_LOST} WHERE target = ? AND due <= ? AND {_SUSPECT} LIMIT 1"}
+_ANY = {False: f"SELECT 1 FROM deliveries WHERE target = ? AND due <= ? AND lost < {COMPANY} AND state <> 'leased' LIMIT 1",
+        True: f"SELECT 1 FROM deliveries {_LOST} WHERE target = ? AND due <= ? AND {_SUSPECT} AND state <> 'leased' LIMIT 1"}
 """By whether suspects are asked for."""
+_LAPSED = "SELECT 1 FROM deliveries WHERE target = ? AND state = 'leased' AND due <= ? LIMIT 1"
+_AHEAD = "target = ? AND state IN ('pending', 'waiting') AND due > ?"
 Row = tuple[str, str, str, int, bytes, int, int, int]
 
 
-def open_targets(db: sqlite3.Connection, now: int, limits: Limits, alone: bool = False) -> list[Standing]:
-    """Those targets that something is due for (`alone`: a suspect) and that may be called now."""
+def is_mending_due(db: sqlite3.Connection, now: int, leases: int) -> bool:
+    """Whether a lease has ended, or a delivery is due later than any may be."""
+    return any(db.execute(_LAPSED, (one.name, leases)).fetchone()
+               or db.execute(f"SELECT 1 FROM deliveries WHERE {_AHEAD} LIMIT 1", (one.name, now + AHEAD_MAX_US)).fetchone()
+               for one in every_target(db))
+
+
+def open_targets(db: sqlite3.Connection, now: int, leases: int, limits: Limits, alone: bool = False) -> list[Standing]:
+    """Those targets that something is due for (`alone`: a suspect) and that may be called now. `leases`: the time (µs) by
+    which leases go."""
     found = []
     for target in every_target(db):
         if target.state != "active" or not db.execute(_ANY[alone], (target.name, now)).fetchone():
             continue
         (in_flight,) = db.execute("SELECT count(DISTINCT lease) FROM deliveries WHERE state = 'leased' AND target = ? AND due > ?",
-                                  (target.name, now)).fetchone()
+                                  (target.name, leases)).fetchone()
         admission = limits.admit(target, in_flight, now)
         if admission.calls > 0:
             found.append(Standing(target, in_flight, admission))
     return found
 
 
-def claim(db: sqlite3.Connection, n: int, until: int, owner: str, now: int, limits: Limits, alone: bool = False) -> list[Claimed]:
-    """Lease the deliveries of at most n calls until `until` (µs); `alone`: those of no call but one, that of a suspect."""
-    _find_lost(db, now, limits)
+def claim(db: sqlite3.Connection, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits,
+          alone: bool = False) -> list[Claimed]:
+    """Lease the deliveries of at most n calls for `lease` µs from `leases` (the time by which leases go) on; `alone`: those of
+    no call but one, that of a suspect. `now`: the wall clock, by which they are due."""
+    _find_lost(db, now, leases, limits)
     holders = [one for (one,) in db.execute(f"SELECT owner FROM deliveries {_LOST} WHERE {_SUSPECT} AND state = 'leased'")]
     if held_back(alone, owner, holders, alone and _has_in_flight(db, owner)):
         return []
     n = min(n, 1) if alone else n
     waiting: dict[str, list[list[Row]]] = {}
     standing: dict[str, Standing] = {}
-    for one in open_targets(db, now, limits, alone):
+    for one in open_targets(db, now, leases, limits, alone):
         name, admission = one.target.name, one.admission
         rows = db.execute(_DUE[alone], (name, now, min(admission.calls, n) * admission.batch)).fetchall()
         if found := calls(rows, admission.batch, lambda row: row[7]):
@@ -68,8 +80,8 @@ def claim(db: sqlite3.Connection, n: int, until: int, owner: str, now: int, limi
     for name, count in shares(n, standing, waiting).items():
         target, health = standing[name].target, standing[name].admission.health
         for call in waiting[name][:count]:
-            lease = secrets.token_hex(8)
-            claimed += [one for row in call if (one := _lease(db, name, row, lease, owner, until)) is not None]
+            token = secrets.token_hex(8)
+            claimed += [one for row in call if (one := _lease(db, name, row, token, owner, leases + lease)) is not None]
         tokens = None if health.tokens is None else health.tokens - count
         put_standing(db, replace(target, health=replace(health, served_at=now, tokens=tokens)))
     return claimed
@@ -92,12 +104,14 @@ def _lease(db: sqlite3.Connection, target: str, row: Row, lease: str, owner: str
     return Claimed(key, target, told[0], event_id, revision, told[1], attempts, bool(unclear), lease, until)
 
 
-def _find_lost(db: sqlite3.Connection, now: int, limits: Limits) -> None:
-    """What becomes of those whose lease ended without an outcome; whether they arrived is not known."""
+def _find_lost(db: sqlite3.Connection, now: int, leases: int, limits: Limits) -> None:
+    """What becomes of those whose lease ended without an outcome, whether they arrived is not known; and of those that a
+    clock that was wrong has put off."""
     for target in every_target(db):
+        db.execute(f"UPDATE deliveries SET due = ? WHERE {_AHEAD}", (now, target.name, now + AHEAD_MAX_US))
         for key, lost, owner, until, attempts in db.execute(
                 "SELECT id, lost, owner, due, attempts FROM deliveries WHERE target = ? AND state = 'leased' AND due <= ?",
-                (target.name, now)).fetchall():
+                (target.name, leases)).fetchall():
             loss = after_loss(lost, owner, until, now, limits.lone_waits)
             db.execute("""UPDATE deliveries SET state = ?, lost = ?, due = ?, why = ?, lease = '', owner = '', unclear = 1, released = 0
                           WHERE id = ?""", (loss.state, loss.lost, loss.due, loss.why, key))
