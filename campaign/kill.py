@@ -57,7 +57,7 @@ def run(folder: Path, seed: int, cycles: int = 200, clients: int = 4, pause: flo
             stored = ledger.statements(served, known)
             asked = ledger.filters(served, known, stored, seed)
             ledger.followed(follower, stored)
-            deliveries, buried = ledger.onward(served, stored, receiver, TARGET, reader)
+            deliveries, suspects = ledger.onward(served, stored, receiver, TARGET, reader)
             ledger.exported(served, stored, folder / "export")
             served.verify()
             must(known.acknowledged, "something was acknowledged at all")
@@ -66,7 +66,7 @@ def run(folder: Path, seed: int, cycles: int = 200, clients: int = 4, pause: flo
             return (f"{sum(killed.values())} kills ({kinds}), {len(known.acknowledged)} statements acknowledged in "
                     f"{len(known.groups)} batches and singly, {known.unanswered} requests cut off and repeated, {len(stored)} stored, "
                     f"{len(known.voided)} voided, {asked} questions, {deliveries} deliveries with {repeats} repeats "
-                    f"({buried} were replayed, as three workers in a row had been killed over them), "
+                    f"({suspects} went alone, as two workers in a row had been killed over them), none dead, "
                     f"{halves} exports killed half-way: nothing lost, nothing doubled")
     finally:
         receiver.close()

@@ -4,9 +4,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrs.store.protocols.work import Wanted
+from lrs.store.sqlite.clock import advanced
 from simulation import oracle, steps
 from simulation.clocks import SECOND
-from simulation.disk import NEVER
+from simulation.disk import NEVER, Crash
 from simulation.store.content import Owed
 from simulation.store.deliveries import before
 from simulation.watch import must
@@ -22,7 +23,7 @@ def settle(world: World) -> None:
     """Let everything end, and compare it with what follows from the statements alone."""
     store, watch = world.store, world.watch
     world.note("all faults are gone")
-    world.disk.left = NEVER
+    world.disk.left, world.poisonous = NEVER, False
     for receiver in world.receivers.values():
         receiver.mood = "well"
     while world.senders.queue:
@@ -32,6 +33,9 @@ def settle(world: World) -> None:
     for row in store.outgoing.now.owed.values():
         must(row.state not in OPEN or _waits_for_parked(world, row), "nothing is owed for ever", row)
         must(row.why or row.state not in ("dead", "parked", "cancelled"), "what is not delivered has a reason", row)
+        must(row.id not in world.network.poison or row.state != "delivered" or row.id in world.receivers[row.target].seen,
+             "a poison delivery ends dead", row)
+    world.network.poison.clear()
     _given_what_was_missing(world)
     watch.replayed |= {row.id for row in store.outgoing.now.owed.values()}
     store.work.replay(Wanted(state="dead"), now=world.clocks.wall(), dry=False)
@@ -73,19 +77,29 @@ def _deliver(world: World) -> None:
         busy = sum(len(worker.calls) + len(worker.ended) for worker in world.workers)
         for worker in world.workers:
             while worker.calls:
-                steps.exchange(world, worker)
+                try:
+                    steps.exchange(world, worker)
+                except Crash:
+                    world.network.elapsed = 0
+                    worker.start(world.rng)
             steps.turn(world, worker)
         if busy or any(worker.calls for worker in world.workers):
             continue
         out = world.store.outgoing.now
-        due = [row.due for row in out.owed.values() if row.due is not None and row.state in OPEN and not _waits_for_parked(world, row)]
+        wall, leases = world.clocks.wall(), store_time(world)
+        due = [row.due + (wall - leases if row.state == "leased" else 0)
+               for row in out.owed.values() if row.due is not None and row.state in OPEN and not _waits_for_parked(world, row)]
         if not due:
             return
         if any(one.state != "active" for one in out.targets.values()):
             _resume(world)  # what was under way when the faults ended may have stopped it again
-        wall = world.clocks.wall()
         world.clocks.true += min([3600 * SECOND, *(at - wall for at in due if at > wall)])
     must(False, "everything ends", *[row for row in world.store.outgoing.now.owed.values() if row.state in OPEN][:3])
+
+
+def store_time(world: World) -> int:
+    """The time by which leases go now, whether it may be given or not."""
+    return advanced(world.store.outgoing.now.clock, world.store.ticks, 0, follows=False)[0]
 
 
 def _compare(world: World) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulation.disk import Crash
 from workers.connectors.base import Target
 from workers.connectors.http import Exchange, ExchangeFailed, timeout_of
 
@@ -97,6 +98,8 @@ class Network:
     rng: random.Random
     elapsed: int = 0
     answers: list[str] = field(default_factory=list)
+    poison: set[str] = field(default_factory=set)
+    """Deliveries that kill whoever sends them."""
     badly_signed: list[str] = field(default_factory=list)
 
     def now_us(self) -> int:
@@ -124,6 +127,8 @@ class Network:
             return self._looked_up(receiver, answer, url.rpartition("/")[2], took)
         rows = json.loads(content)
         rows = rows if isinstance(rows, list) else [{"key": headers.get("webhook-id", ""), "event": rows}]
+        if any(row["key"] in self.poison for row in rows):
+            raise Crash
         if "webhook-signature" in headers and not receiver.signed(headers, content):
             self.badly_signed.append(target.name)
             answer = "unauthorised"

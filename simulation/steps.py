@@ -11,6 +11,7 @@ from lrs.management import maps
 from lrs.statements.record import Query
 from lrs.store.protocols.work import Wanted
 from simulation.clocks import BEGIN, HOUR, SECOND
+from simulation.disk import Crash
 from simulation.receivers import MOODS
 from simulation.scenario import NAMES as PEOPLE
 from simulation.scenario import body
@@ -99,6 +100,9 @@ def turn(world: World, worker: Worker | None) -> None:
         claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
         world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
     world.watch.claimed(calls, wall)
+    world.poison(calls)
+    if calls and world.rng.random() < 0.2:  # a clock that is set while calls are out is what leases must not see
+        clock(world, None)
 
 
 def exchange(world: World, worker: Worker | None) -> None:
@@ -109,7 +113,11 @@ def exchange(world: World, worker: Worker | None) -> None:
     call = worker.calls.pop(world.rng.randrange(len(worker.calls)))
     network = world.network
     network.elapsed, network.answers = 0, []
-    ended = worker.hands.exchange(call)
+    try:
+        ended = worker.hands.exchange(call)
+    except Crash:
+        world.note(f"{worker.name} is killed by what it sends to {call[0].target}: {[one.id[4:8] for one in call]}")
+        raise
     world.watch.ended(call[0].target, network.answers, ended)
     world.note(f"call {worker.name} → {call[0].target}: {network.answers or 'too late'} → "
                f"{[(one.claimed.id[4:8], one.attempt and one.attempt.state) for one in ended]}")
@@ -219,10 +227,8 @@ def mood(world: World, _: Worker | None) -> None:
 
 
 def clock(world: World, _: Worker | None) -> None:
-    """Somebody sets the wall clock, forth or back; not twice while a call can be under way: leases go by the wall clock, and forth
-    and back within one of them is not noticed."""
-    if not world.steady and world.clocks.true >= world.set_next:
-        world.set_next = world.clocks.true + HOUR
+    """Somebody sets the wall clock, forth or back, also while calls are under way."""
+    if not world.steady:
         world.clocks.ahead = world.rng.choice((0, -HOUR, HOUR, -3 * SECOND, 40 * SECOND))
         world.note(f"the wall clock is {world.clocks.ahead / SECOND:+.0f} s wrong")
 

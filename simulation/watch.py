@@ -12,6 +12,7 @@ from lrs.store.sqlite.deliveries import webhook_id
 from simulation.clocks import SECOND
 from simulation.receivers import WAITS, Receiver
 from simulation.store import ModelStore
+from simulation.store.content import Owed
 from workers.deliver import Ended
 
 SCHEDULE = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -20,6 +21,8 @@ RESTS = (10, 20, 40, 80, 160, 320, 600)
 """How long an open breaker rests, seconds."""
 PACES = {"webhook": (500.0, 500, 4), "ledger": (2.0, 3, 2), "bulk": (5.0, 4, 2)}
 """Calls a second, burst, in flight, by connector."""
+LONE = 3
+"""Workers that end over a delivery and nothing else, before it is dead."""
 ENRICHED = {"user": {"hrisId", "crmId"}, "course": {"title", "hrisType"}}
 """What may be added to an event between two attempts."""
 
@@ -79,8 +82,18 @@ class Watch:
         through, count = self.promised
         if through:
             must(bisect_right(list(log.rows), through) == count, "nothing appears at or before a given consistent-through", through)
+        for key, times in out.alone.items():
+            self._check_alone(out.owed[key], times)
         self._check_feed(out.feed[len(self.feed):])
         must(len(out.feed) >= len(self.feed), "no row of the feed is gone", len(out.feed))
+
+    def _check_alone(self, row: Owed, times: int) -> None:
+        if row.state == "dead" and row.lost:
+            must(times >= LONE, "only who was lost alone three times is dead of it", row, times)
+        if row.state == "leased" and row.lost:
+            held = [one for one in self.store.outgoing.now.owed.values() if one.state == "leased"]
+            must([one.id for one in held if one.owner == row.owner] == [row.id], "who has a suspect has nothing beside it", row)
+            must(not any(one.id != row.id and one.id in self.store.outgoing.now.alone for one in held), "one suspect is in flight", row)
 
     def _check_feed(self, rows: Sequence[Any]) -> None:
         for row in rows:
@@ -148,7 +161,7 @@ class Watch:
                 self._admitted(name, wall)
         if self.steady:
             for name, connector in self.connectors.items():
-                leases = {row.lease for row in out.owed.values() if row.target == name and row.state == "leased" and (row.due or 0) > wall}
+                leases = {row.lease for row in out.owed.values() if row.target == name and row.state == "leased"}
                 must(len(leases) <= PACES[connector][2], "no more calls are in flight than a target may have", name, len(leases))
 
     def _admitted(self, name: str, wall: int) -> None:

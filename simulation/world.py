@@ -27,6 +27,8 @@ SETTINGS = Settings()
 TARGETS = {"lms": "webhook", "hook": "webhook", "hris": "ledger", "crm": "bulk"}
 CREDENTIALS = tuple(Credential(one.credential_id, one.provider, one.provider, one.scopes, b"", b"{}", 0) for one in PROVIDERS)
 OLD_SECRET, NEW_SECRET = "whsec_" + "b2xk" * 10, "whsec_" + "bmV3" * 10
+POISONS = 2
+"""The most deliveries of a seed that kill their worker."""
 IDLE = 30 * 1_000_000
 """µs after which a call that is under way has ended."""
 FAULTS = ("crash", "fault", "step"), (1.0, 1.0, 3.0)
@@ -39,6 +41,7 @@ class Worker:
     name: str
     services: Services
     network: Network
+    alone: bool = False
     hands: Deliverer = field(init=False)
     calls: list[list[Claimed]] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
@@ -49,7 +52,7 @@ class Worker:
         self.lives += 1
         self.calls, self.ended = [], []
         self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, connectors(self.network), rng.random,
-                               monotonic=self.network.monotonic)
+                               uptime=self.network.monotonic, alone=self.alone)
 
 
 @dataclass
@@ -73,13 +76,15 @@ class World:
                                          rows_max=3 if kind == "bulk" else 1) for name, kind in TARGETS.items()}
         self.network = Network(self.receivers, self.clocks.wall, self.clocks.uptime, rng)
         self.workers = [Worker(name, services, self.network) for name in ("a", "b")[:1 + (rng.random() < 0.5)]]
+        self.only_one = len(self.workers) == 1
+        self.workers.append(Worker("apart", services, self.network, alone=True))
+        self.poisonous = rng.random() < 0.25
         self.senders, self.administration = Senders(rng, self.wild), Administration(rng, self.wild)
         self.follower, self.reader = steps.Follower(), steps.Reader()
         self.trace: list[str] = []
         # each seed does some things much more often than others: what is rare together is so in every seed else
         self.weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
         self.racy = [weight * steps.RACY.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
-        self.set_next = 0
         self.depth, self.rotated = 0, (0, 0)
         self.taken = 0
         self.held: set[str] = set()
@@ -90,6 +95,12 @@ class World:
         self.store.directory.put_people(self.administration.everybody())
         for worker in self.workers:
             worker.start(rng)
+
+    def poison(self, calls: Sequence[Sequence[Claimed]]) -> None:
+        """Of what was claimed, one may kill whoever sends it, now and in all time."""
+        keys = [one.id for call in calls for one in call]
+        if self.poisonous and keys and len(self.network.poison) < POISONS and self.rng.random() < 0.05:
+            self.network.poison.add(self.rng.choice(keys))
 
     def note(self, text: str) -> None:
         """Remember what happened, for the last steps of a failing seed."""
@@ -138,7 +149,7 @@ class World:
     def restart(self, worker: Worker) -> None:
         """The process is gone; another takes its place. The only worker of a store takes over the leases of its predecessor."""
         worker.start(self.rng)
-        if len(self.workers) == 1 and self.rng.random() < 0.5:
+        if self.only_one and not worker.alone and self.rng.random() < 0.5:
             left, self.disk.left = self.disk.left, NEVER
             repeatable = [name for name, kind in TARGETS.items() if kind != "ledger"]
             try:

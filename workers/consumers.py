@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lrs.services import Services, now_us
 from lrs.sources.retention import purge
 from lrs.store.protocols.rejections import KEPT_US
+from workers.alone import Apart, Hands
 from workers.connectors.http import GuardedClient
 from workers.connectors.registry import connectors
 from workers.definitions import Definitions
@@ -50,7 +51,8 @@ def _route(services: Services, owner: str) -> Work:
 
 
 def _deliver(services: Services, owner: str) -> Work:
-    return Deliverer(services, owner, now_us, connectors(now_us), slice=DELIVER_SLICE)
+    hands = Deliverer(services, owner, now_us, connectors(now_us), slice=DELIVER_SLICE)
+    return Hands(hands, Apart(services, hands))
 
 
 def _sessions(services: Services, owner: str) -> Work:

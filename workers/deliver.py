@@ -7,14 +7,14 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lrs.errors import StoreUnavailable
 from lrs.services import Services
-from lrs.store.protocols.work import Attempt, Claimed
+from lrs.store.protocols.work import Attempt, Claimed, TargetRow
 from workers.connectors.base import (
     Answer,
     BatchConnector,
@@ -46,6 +46,11 @@ PATIENCE = 0.1
 log = logging.getLogger("workers.deliver")
 
 
+def uptime() -> float:
+    """Seconds since the machine's boot, sleep included: the clock that leases go by, and nobody sets."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How one delivery of a call ended; `attempt` None: nothing was sent."""
@@ -60,7 +65,8 @@ class Deliverer:
     comes back as unclear, and is asked for with `find` where the target does not drop repeats by itself.
 
     Calls that hang stay out between slices and are recorded when they end; who is slow holds its own places only. How
-    many a target may have is decided in the store's claim, for all workers together.
+    many a target may have is decided in the store's claim, for all workers together. Suspects (`lrs.store.claiming`) are
+    claimed by who is `alone`, and nothing else is: see `workers.alone`.
     """
 
     services: Services
@@ -69,11 +75,12 @@ class Deliverer:
     connectors: Mapping[str, Connector]
     rng: Callable[[], float] = random.random
     slice: int = 32
-    monotonic: Callable[[], float] = time.monotonic
+    uptime: Callable[[], float] = uptime
+    alone: bool = False
 
     def __post_init__(self) -> None:
-        self._limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
-                                     for name, one in self.connectors.items()})
+        self.limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
+                                    for name, one in self.connectors.items()})
         self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="deliver")
         self._changed = threading.Condition()
         self._out = 0
@@ -140,13 +147,12 @@ class Deliverer:
             if unsent := [one.claimed for one in ended if one.attempt is None]:
                 work.give_back(unsent, self.clock())
             if room <= 0:
-                work.record(attempts, self._limits)
+                work.record(attempts, self.limits)
                 return []
             self._targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why) for row in work.targets()}
-            longest = max((timeout_of(target) for target in self._targets.values()), default=0.0)
-            seconds = EXCHANGES * longest + MARGIN
-            ends = self.monotonic() + seconds
-            claimed = work.claim_due(room, seconds, self.owner, self.clock(), self._limits, attempts)
+            seconds = lease_seconds(self._targets.values())
+            ends = self.uptime() + seconds
+            claimed = work.claim_due(room, seconds, self.owner, self.clock(), self.limits, attempts, alone=self.alone)
         except BaseException:
             with self._changed:  # the leases stand: what ended is recorded when the store is back
                 self._ended = ended + self._ended
@@ -192,9 +198,8 @@ class Deliverer:
         ends = self._ends.pop(call[0].lease, None)
 
         def clock() -> int:
-            # a clock that was set back makes no lease longer: somebody else may have had it in the meantime
-            now = self.clock()
-            return now if ends is None else max(now, call[0].lease_until - round((ends - self.monotonic()) * SECOND))
+            # by what really went by since the claim: a wall clock that is set makes no lease longer or shorter
+            return self.clock() if ends is None else call[0].lease_until - round((ends - self.uptime()) * SECOND)
 
         answers = self._answers(call, self._targets.get(call[0].target), clock)
         at = self.clock()
@@ -244,6 +249,11 @@ class Deliverer:
 @dataclass(frozen=True, slots=True)
 class _OwnFault(Retry):
     """A connector raised: the fault is ours."""
+
+
+def lease_seconds(targets: Iterable[TargetRow | Target]) -> float:
+    """How long a call may take, whichever of these it goes to."""
+    return EXCHANGES * max((timeout_of(target) for target in targets), default=0.0) + MARGIN
 
 
 def deliver_once(services: Services, clock: Callable[[], int], connectors: Mapping[str, Connector], n: int = 1000,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lrs.schema import Setting
 from lrs.store.protocols.work import Admission, Attempt, Health, TargetRow
+from workers.schedule import LONGEST_WAIT, STEPS
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -61,12 +62,17 @@ def admit(target: TargetRow, pace: Pace, in_flight: int, now: int) -> Admission:
     """How many calls may start now (µs) beside those in flight. None while the target asked for a pause or its breaker
     is open; one delivery alone as the probe of a breaker whose pause is over; one at a time after a failure."""
     health = refilled(target.health, pace, now)
-    if target.state != "active" or now < health.not_before or now < health.open_until:
+    if target.state != "active" or _ahead(health.not_before, now, LONGEST_WAIT) or _ahead(health.open_until, now, PAUSES[-1]):
         return Admission(0, 1, health)
     if health.openings:
         return Admission(int(not in_flight and (health.tokens or 0) >= 1), 1, health)
     places = (1 if health.failures else pace.in_flight) - in_flight
     return Admission(max(0, min(places, int(health.tokens or 0))), pace.batch_max, health)
+
+
+def _ahead(until: int, now: int, longest: float) -> bool:
+    # no wait is longer: who seems to wait longer was told so by a clock that was wrong
+    return now < until <= now + longest * SECOND
 
 
 def refilled(health: Health, pace: Pace, now: int) -> Health:
@@ -135,9 +141,10 @@ def _failing(health: Health, now: int) -> Health:
 @dataclass(frozen=True, slots=True)
 class TargetLimits:
     """The rules of this module as the store is handed them (`lrs.store.protocols.work.Limits`); `paces` holds the
-    defaults of each connector by name."""
+    defaults of each connector by name, `lone_waits` the seconds before each try alone: those of the retry schedule."""
 
     paces: Mapping[str, Pace] = field(default_factory=dict)
+    lone_waits: tuple[int, ...] = STEPS[1:]
 
     def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
         """See `admit`."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant
 
-CLAIMS, DELIVERIES = "lrs/store/sqlite/claims.py", "lrs/store/sqlite/deliveries.py"
+CLAIMS, DELIVERIES, CLAIMING = "lrs/store/sqlite/claims.py", "lrs/store/sqlite/deliveries.py", "lrs/store/claiming.py"
 DELIVER, LIMITS, SCHEDULE = "workers/deliver.py", "workers/limits.py", "workers/schedule.py"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -22,9 +22,16 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/store/test_work_deliveries.py::test_an_expired_lease_comes_back_as_unclear_and_its_old_token_changes_nothing",)),
     Mutant(
         "an-expired-lease-is-clear", "A delivery whose worker ended may have arrived: it is unclear.", CLAIMS,
-        "    return Claimed(key, target, told[0], event_id, revision, told[1], attempts, bool(unclear) or lost, lease, until)",
-        "    return Claimed(key, target, told[0], event_id, revision, told[1], attempts, bool(unclear), lease, until)",
+        "lease = '', owner = '', unclear = 1, released = 0", "lease = '', owner = '', released = 0",
         ("tests/store/test_work_deliveries.py::test_an_expired_lease_comes_back_as_unclear_and_its_old_token_changes_nothing",)),
+    Mutant(
+        "an-innocent-dies", "Losses in company prove nothing: only who was lost alone can be dead of it.", CLAIMING,
+        "    if alone >= ALONE:", "    if lost >= ALONE:",
+        ("tests/store/test_work_deliveries_claims.py::test_a_poison_delivery_is_dead_after_three_workers_that_had_nothing_else_and_its_neighbours_are_delivered",)),
+    Mutant(
+        "a-suspect-in-company", "A suspect goes alone: its owner has nothing beside it.", CLAIMING,
+        "    return bool(holders) or in_flight if alone else owner in holders", "    return False",
+        ("tests/store/test_work_deliveries_claims.py::test_one_suspect_is_in_flight_over_all_workers_and_its_owner_has_nothing_beside_it",)),
     Mutant(
         "an-unclear-one-is-just-sent",
         "Where the target cannot drop repeats, an unclear attempt is asked for before it is repeated.", DELIVER,
@@ -45,7 +52,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/store/test_work_deliveries.py::test_an_open_revision_holds_back_the_next_one",
          "tests/store/test_work_deliveries.py::test_a_revoke_waits_behind_a_completion_that_may_have_arrived")),
     Mutant(
-        "a-revoke-of-nothing", "What a target never got is not revoked there.", CLAIMS,
+        "a-revoke-of-nothing", "What a target never got is not revoked there.", CLAIMING,
         '    if event.endswith(".revoked") and not got and not tried:', '    if event == ".revoked":',
         ("tests/store/test_work_deliveries.py::test_a_revoke_that_is_owed_while_its_completion_is_being_sent_goes_out_only_if_that_may_have_arrived",)),
     Mutant(
@@ -73,7 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
          "tests/workers/test_deliver_sick.py::test_a_breaker_keeps_a_dead_target_from_using_up_attempts")),
     Mutant(
         "an-open-breaker-lets-through", "While its breaker is open a target is not called.", LIMITS,
-        " or now < health.open_until:\n        return Admission(0", ":\n        return Admission(0",
+        " or _ahead(health.open_until, now, PAUSES[-1]):\n        return Admission(0", ":\n        return Admission(0",
         ("tests/workers/test_deliver_limits.py::test_the_breaker_opens_after_failures_in_a_row_and_pauses_longer_each_time",)),
     Mutant(
         "more-in-flight-than-allowed", "No more calls of a target are in flight than it may have, over all workers.", LIMITS,

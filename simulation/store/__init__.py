@@ -60,6 +60,6 @@ class ModelStore:
         self.statements = ModelStatements(self.log, self.ticks)
         self.directory = ModelDirectory(self.log)
         self.mappings = ModelMappings(self.log, self.ticks.wall)
-        self.work = ModelWork(self.outgoing, self.ticks.wall)
+        self.work = ModelWork(self.outgoing, self.ticks)
         self.audit = ModelAudit()
         self.attachments = NoAttachments()

@@ -97,8 +97,12 @@ class Outgoing:
     attempts: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     targets: dict[str, TargetRow] = field(default_factory=dict)
     leases: int = 0
+    clock: Kept | None = None
+    alone: dict[str, int] = field(default_factory=dict)
+    """How often a delivery was claimed alone since its last outcome. Not for the model: for who watches it."""
 
     def copy(self) -> Outgoing:
         """Another one that can be changed without changing this one."""
         return Outgoing(self.cursors.copy(), self.states.copy(), self.feed.copy(), self.said.copy(), self.owed.copy(),
-                        self.attempts.copy(), self.targets.copy(), self.leases)
+                        self.attempts.copy(), self.targets.copy(), self.leases, self.clock,
+                        self.alone.copy())

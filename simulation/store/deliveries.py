@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from lrs.store.claiming import AHEAD_MAX_US, Standing, after_loss, as_told, calls, held_back, is_suspect, shares
 from lrs.store.protocols.work import (
-    Admission,
     Attempt,
     Claimed,
     DeliveryRow,
@@ -17,8 +17,8 @@ from lrs.store.protocols.work import (
     Unlimited,
     Wanted,
 )
-from lrs.store.sqlite.claims import LOST_MAX, _calls, _shares
-from lrs.store.sqlite.deliveries import webhook_id
+from lrs.store.sqlite.clock import Ticks, advanced, peeked
+from lrs.store.sqlite.deliveries import FOR_EVER, webhook_id
 from simulation.disk import File
 from simulation.store.content import Outgoing, Owed, changed
 
@@ -83,16 +83,33 @@ class ModelDeliveries:
 
     _file: File[Outgoing]
     _wall: Callable[[], int]
+    _ticks: Ticks
+
+    def lease_time(self) -> int | None:
+        """The time by which leases go, µs; None where it must be written down first."""
+        return peeked(self._file.now.clock, self._ticks)
+
+    def _advance(self, out: Outgoing) -> int:
+        at, out.clock = advanced(out.clock, self._ticks, 0, follows=False)
+        return at
 
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
-                  ended: Sequence[Attempt] = ()) -> list[Claimed]:
+                  ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
         """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`."""
-        if not ended and not open_targets(self._file.read(), now, limits):
-            return []
+        if not ended:
+            out = self._file.read()
+            leases = peeked(out.clock, self._ticks)
+            if not (is_mending_due(out, now, FOR_EVER if leases is None else leases) or open_targets(out, now, leases or 0, limits, alone)):
+                return []
         with self._file.write() as out:
             record(out, ended, limits)
-            claimed = claim(out, n, now + round(lease_seconds * 1_000_000), owner, now, limits)
+            claimed = claim(out, n, self._advance(out), round(lease_seconds * 1_000_000), owner, now, limits, alone)
         return claimed
+
+    def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
+        """Whether a claim `alone` may find something now."""
+        out = self._file.read()
+        return bool(open_targets(out, now, peeked(out.clock, self._ticks) or 0, limits, alone=True))
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended; a stale lease changes nothing."""
@@ -112,9 +129,10 @@ class ModelDeliveries:
         """Make leases of other owners due at once, as unclear attempts."""
         count = 0
         with self._file.write() as out:
+            at = self._advance(out)
             for row in list(out.owed.values()):
                 if row.state == "leased" and row.target in targets and row.owner != owner:
-                    out.owed[row.id] = changed(row, due=now, unclear=True)
+                    out.owed[row.id] = changed(row, due=at, unclear=True)
                     count += 1
         return count
 
@@ -138,6 +156,7 @@ class ModelDeliveries:
                 if row.state in FINISHED:
                     arrived = row.unclear or any(one.state not in ("parked", "cancelled") and not 400 <= (one.status or 0) <= 499
                                                  for one in out.attempts.get(key, ()))
+                    out.alone.pop(key, None)
                     out.owed[key] = changed(row, unclear=row.state == "delivered" or arrived, state="pending", attempts=0, lost=0, due=now,
                                             why="replayed")
                     count += 1
@@ -203,70 +222,79 @@ def _replayed(out: Outgoing, wanted: Wanted) -> list[str]:
     return list(dict.fromkeys([*(row.id for row in chosen), *later]))
 
 
-def open_targets(out: Outgoing, now: int, limits: Limits) -> list[tuple[TargetRow, int, Admission]]:
-    """(target, calls in flight, admission) of those that something is due for and that may be called now."""
-    due = {row.target for row in out.owed.values() if row.due is not None and row.due <= now}
+def is_mending_due(out: Outgoing, now: int, leases: int) -> bool:
+    """Whether a lease has ended, or a delivery is due later than any may be."""
+    return any(row.due <= leases if row.state == "leased" else row.due > now + AHEAD_MAX_US
+               for row in out.owed.values() if row.due is not None and row.target in out.targets)
+
+
+def open_targets(out: Outgoing, now: int, leases: int, limits: Limits, alone: bool = False) -> list[Standing]:
+    """Those targets that something is due for (`alone`: a suspect) and that may be called now."""
+    due = {row.target for row in out.owed.values() if row.due is not None and row.due <= now
+           and row.state != "leased" and is_suspect(row.lost) == alone}
     found = []
     for target in every_target(out):
         if target.state != "active" or target.name not in due:
             continue
         in_flight = len({row.lease for row in out.owed.values()
-                         if row.state == "leased" and row.target == target.name and row.due is not None and row.due > now})
+                         if row.state == "leased" and row.target == target.name and row.due is not None and row.due > leases})
         admission = limits.admit(target, in_flight, now)
         if admission.calls > 0:
-            found.append((target, in_flight, admission))
+            found.append(Standing(target, in_flight, admission))
     return found
 
 
-def claim(out: Outgoing, n: int, until: int, owner: str, now: int, limits: Limits) -> list[Claimed]:
-    """Lease the deliveries of at most n calls until `until` (µs)."""
-    _bury(out, now)
-    last_chance = any(row.lost >= LOST_MAX - 1 and row.state == "leased" and (row.due or 0) > now for row in out.owed.values())
+def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits, alone: bool = False) -> list[Claimed]:
+    """Lease the deliveries of at most n calls for `lease` µs from `leases` on; `alone`: those of one call, that of a suspect."""
+    _find_lost(out, now, leases, limits)
+    leased = [row for row in out.owed.values() if row.state == "leased"]
+    holders = [row.owner for row in leased if is_suspect(row.lost)]
+    if held_back(alone, owner, holders, any(row.owner == owner for row in leased)):
+        return []
+    n = min(n, 1) if alone else n
     waiting, standing = {}, {}
-    for target, in_flight, admission in open_targets(out, now, limits):
-        due = [row for row in out.owed.values() if row.target == target.name and row.due is not None and row.due <= now
+    for one in open_targets(out, now, leases, limits, alone):
+        name, admission = one.target.name, one.admission
+        due = [row for row in out.owed.values() if row.target == name and row.due is not None and row.due <= now and row.state != "leased"
+               and is_suspect(row.lost) == alone
                and not any(one.state in BLOCKING for one in before(out, row.target, row.event_id, row.revision))]
         due = sorted(due, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
-        rows = [(row.id, row.event, row.event_id, row.revision, row.payload, row.attempts, row.unclear, row.state, row.lost) for row in due]
-        calls, last_chance = _calls(rows, admission.batch, last_chance)
-        if calls:
-            waiting[target.name], standing[target.name] = calls[:admission.calls], (target, in_flight, admission)
+        if found := calls(due, admission.batch, lambda row: row.lost):
+            waiting[name], standing[name] = found[:admission.calls], one
     claimed: list[Claimed] = []
-    for name, count in _shares(n, standing, waiting).items():
-        target, _, admission = standing[name]
+    for name, count in shares(n, standing, waiting).items():
+        target, health = standing[name].target, standing[name].admission.health
         for call in waiting[name][:count]:
             out.leases += 1
-            claimed += [one for row in call if (one := _lease(out, row[0], f"lease-{out.leases}", owner, until)) is not None]
-        tokens = admission.health.tokens
-        out.targets[name] = replace(target, health=replace(
-            admission.health, served_at=now, tokens=None if tokens is None else tokens - count))
+            claimed += [one for row in call if (one := _lease(out, row.id, f"lease-{out.leases}", owner, leases + lease)) is not None]
+        tokens = None if health.tokens is None else health.tokens - count
+        out.targets[name] = replace(target, health=replace(health, served_at=now, tokens=tokens))
+    for one in claimed if alone else ():
+        out.alone[one.id] = out.alone.get(one.id, 0) + 1
     return claimed
 
 
 def _lease(out: Outgoing, key: str, lease: str, owner: str, until: int) -> Claimed | None:
     row = out.owed[key]
     earlier = before(out, row.target, row.event_id, row.revision)
-    got = any(one.state == "delivered" for one in earlier)
-    if row.event.endswith(".revoked") and not got and not any(one.tried for one in earlier):
+    told = as_told(row.event, row.payload, got=any(one.state == "delivered" for one in earlier), tried=any(one.tried for one in earlier))
+    if told is None:
         cancel(out, (one for one in [*earlier, row] if one.state in UNSENT), "taken back before the target ever got it")
         return None
-    event, payload = row.event, row.payload
-    if event == "learning.updated" and not got:
-        event = "learning.completed"
-        payload = json.dumps({**json.loads(payload), "event": event}, ensure_ascii=False, separators=(",", ":")).encode()
-    lost = row.state == "leased"
-    unclear = row.unclear or lost
-    out.owed[key] = changed(row, state="leased", lease=lease, owner=owner, due=until, unclear=unclear, tried=True, lost=row.lost + lost,
-                            released=False)
-    return Claimed(key, row.target, event, row.event_id, row.revision, payload, row.attempts, unclear, lease, until)
+    out.owed[key] = changed(row, state="leased", lease=lease, owner=owner, due=until, tried=True, released=False)
+    return Claimed(key, row.target, told[0], row.event_id, row.revision, told[1], row.attempts, row.unclear, lease, until)
 
 
-def _bury(out: Outgoing, now: int) -> None:
+def _find_lost(out: Outgoing, now: int, leases: int, limits: Limits) -> None:
     for row in list(out.owed.values()):
-        if row.lost >= LOST_MAX - 1 and row.state == "leased" and row.due is not None and row.due <= now:
-            why = f"{LOST_MAX} workers in a row ended while they were sending it"
-            out.owed[row.id] = changed(row, state="dead", due=None, lease="", owner="", lost=LOST_MAX, why=why)
-            _note(out, Attempt(row.id, "", now, "dead", row.attempts, None, why))
+        if row.state in ("pending", "waiting") and row.due is not None and row.due > now + AHEAD_MAX_US:
+            out.owed[row.id] = changed(row, due=now)
+        elif row.state == "leased" and row.due is not None and row.due <= leases:
+            loss = after_loss(row.lost, row.owner, row.due, now, limits.lone_waits)
+            out.owed[row.id] = changed(row, state=loss.state, lost=loss.lost, due=loss.due, why=loss.why, lease="", owner="", unclear=True,
+                                       released=False)
+            if loss.noted:
+                _note(out, Attempt(row.id, "", now, loss.state, row.attempts, None, loss.why))
 
 
 def _note(out: Outgoing, attempt: Attempt) -> None:
@@ -281,6 +309,7 @@ def record(out: Outgoing, attempts: Sequence[Attempt], limits: Limits) -> int:
         if row is None or row.lease != one.lease or row.state != "leased":
             continue
         written.append((row.target, one))
+        out.alone.pop(one.id, None)
         _note(out, Attempt(one.id, "", one.at, one.state, one.attempts, None, one.why, one.status, one.milliseconds, one.body[:2048]))
         tried = one.unclear or any(had.state not in ("parked", "cancelled") and had.status not in REFUSED for had in out.attempts[one.id])
         state, due = ("waiting", one.at) if one.state == "parked" and row.released else (one.state, one.due)

@@ -1,11 +1,12 @@
 """The worker's side of the store in memory: cursors, states and feed here; deliveries and targets beside it."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lrs.store.protocols.work import Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow
+from lrs.store.sqlite.clock import Ticks
 from simulation.disk import File
 from simulation.store import deliveries
 from simulation.store.content import Fed, Outgoing, changed
@@ -15,8 +16,8 @@ from simulation.store.deliveries import ModelDeliveries
 class ModelWork(ModelDeliveries):
     """`lrs.store.protocols.work.Work` in memory."""
 
-    def __init__(self, file: File[Outgoing], wall: Callable[[], int]) -> None:
-        self._file, self._wall = file, wall
+    def __init__(self, file: File[Outgoing], ticks: Ticks) -> None:
+        self._file, self._wall, self._ticks = file, ticks.wall, ticks
 
     def cursor(self, consumer: str) -> Cursor:
         """Where the consumer stands."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lrs.store import claiming
 from lrs.store.protocols.work import Cursor, Output
 from lrs.store.sqlite.clock import advanced
 from simulation.connectors import LedgerConnector
@@ -97,6 +98,19 @@ def leases_are_believed_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deliver, "_time_left", lambda delivery, target, clock: True)
 
 
+def leases_go_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deliveries, "advanced", lambda kept, ticks, span, follows: (ticks.wall(), kept))
+    patch.setattr(deliveries, "peeked", lambda kept, ticks: ticks.wall())
+
+
+def losses_in_company_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(claiming, "ALONE", 1)
+
+
+def a_suspect_is_sent_in_company(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deliveries, "held_back", lambda alone, owner, holders, in_flight: False)
+
+
 def the_breaker_never_opens(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(limits, "OPENS_AFTER", 1000)
 
@@ -112,6 +126,8 @@ def changes_are_read_after_people(patch: pytest.MonkeyPatch) -> None:
 PLANTED: dict[str, Plant] = {plant.__name__: plant for plant in (
     cursor_before_output, lease_not_checked, feed_number_reused, slowing_down_costs_an_attempt,
     delivered_is_released_like_parked, time_stamped_before_the_lock, writers_are_not_seen,
-    nobody_is_asked_what_he_has, leases_are_believed_for_ever, the_breaker_never_opens, an_unknown_learner_is_published,
+    nobody_is_asked_what_he_has, leases_are_believed_for_ever, leases_go_by_the_wall_clock,
+    losses_in_company_count, a_suspect_is_sent_in_company,
+    the_breaker_never_opens, an_unknown_learner_is_published,
     changes_are_read_after_people)}
 """By name; each is called with a monkeypatch that takes it out again."""

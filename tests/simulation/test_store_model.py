@@ -41,7 +41,7 @@ class Pair:
         log, work = Database(folder / "statements.db"), Database(folder / "work.db")
         self.files = (log, work)
         self.real: dict[str, Any] = {"statements": SqliteStatements(log, ticks), "directory": SqliteDirectory(log),
-                                     "mappings": SqliteMappings(log), "work": SqliteWork(work)}
+                                     "mappings": SqliteMappings(log), "work": SqliteWork(work, ticks)}
         for part in self.real.values():
             part.migrate()
         self.model = ModelStore(Disk(), ticks)
@@ -160,8 +160,8 @@ def deliver(pair: Pair) -> None:
                              "paused" if status == 401 else "", SAYS.get(status, "")))
     theirs = [replace(one, lease=pair.leases.get(one.lease, one.lease)) for one in ended]
     if rng.random() < 0.6:
-        claim = (rng.randrange(1, 6), 30.0, "me", wall, LIMITS)
-        pair.ask("work", "claim_due", *claim, ended, theirs=(*claim, theirs))
+        claim, alone = (rng.randrange(1, 6), 30.0, rng.choice(("me", "another")), wall, LIMITS), rng.random() < 0.4
+        pair.ask("work", "claim_due", *claim, ended, alone, theirs=(*claim, theirs, alone))
     else:
         pair.ask("work", "record", ended, LIMITS, theirs=(theirs, LIMITS))
 
@@ -203,7 +203,7 @@ def test_the_model_is_the_sqlite_store(seed: int, tmp_path: Path, monkeypatch: p
     for _ in range(120):
         clocks.true += rng.choice((1, 1_000, SECOND, 20 * SECOND, 3600 * SECOND))
         if rng.random() < 0.05:
-            clocks.ahead = rng.choice((0, -3600 * SECOND, 3600 * SECOND))
+            clocks.ahead = rng.choice((0, -3600 * SECOND, 3600 * SECOND, 300_000 * SECOND))
         if rng.random() < 0.02:
             clocks.reboot(SECOND)
         rng.choice((statements, statements, directory, mappings, publish, publish, deliver, deliver, deliver, operate))(pair)

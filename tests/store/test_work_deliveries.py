@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lrs.store.protocols.work import Attempt, Claimed, Cursor, Output, Published, TargetRow, Wanted
+from lrs.store.sqlite.clock import Ticks
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.deliveries import webhook_id
 from lrs.store.sqlite.work import SqliteWork
@@ -19,9 +21,21 @@ LATER = 4_000_000_000_000_000
 """A time (µs) after every `due` that the store sets by the clock."""
 
 
+class Together(SqliteWork):
+    """The machine's clocks go together: what a claim is given as the time is also what went by since boot."""
+
+    def __init__(self, database: Database) -> None:
+        self.up = 0
+        super().__init__(database, Ticks(lambda: self.up, lambda: self.up, lambda: "boot"))
+
+    def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, *rest: Any, **more: Any) -> list[Claimed]:
+        self.up = max(self.up, now)
+        return super().claim_due(n, lease_seconds, owner, now, *rest, **more)
+
+
 @pytest.fixture
 def work(tmp_path: Path) -> SqliteWork:
-    made = SqliteWork(Database(tmp_path / "work.db"))
+    made = Together(Database(tmp_path / "work.db"))
     made.migrate()
     made.add_target(TargetRow("hris", "webhook", {"url": "https://hris.example"}))
     return made
@@ -287,6 +301,8 @@ def test_no_two_threads_get_the_same_delivery(work: SqliteWork, tmp_path: Path) 
 CLAIMER = """
 import sys
 from pathlib import Path
+from typing import Any
+from lrs.store.sqlite.clock import Ticks
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.work import SqliteWork
 work = SqliteWork(Database(Path(sys.argv[1])))

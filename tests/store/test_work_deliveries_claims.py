@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_work_deliveries import LATER, SECOND, claim, end, publish, states, work
 
-from lrs.store.protocols.work import Attempt, Cursor, Output, Published, TargetRow, Wanted
+from lrs.store.protocols.work import Attempt, Claimed, Cursor, Output, Published, TargetRow, Wanted
 from lrs.store.sqlite import deliveries, targets
 from lrs.store.sqlite import work as sqlite_work
 from lrs.store.sqlite.database import Database
@@ -132,39 +133,127 @@ def test_an_alert_is_logged_when_a_target_is_stopped(work: SqliteWork, caplog: p
     assert "target hris disabled: answered 410" in caplog.text
 
 
-def test_a_delivery_in_whose_hands_three_workers_ended_is_dead_and_its_neighbours_are_not(work: SqliteWork) -> None:
+def lose(work: SqliteWork, now: int, pace: TargetLimits, alone: bool = False, owner: str = "w") -> tuple[list[Claimed], int]:
+    """Claim what is due, in the hands of a worker that is killed; what it was, and when its lease has ended."""
+    return work.claim_due(9, 60, owner, now, pace, alone=alone), now + 60 * SECOND
+
+
+def test_losses_in_company_prove_nothing_however_many_workers_end(work: SqliteWork) -> None:
+    many(work, 6)
+    now, pace = LATER, limits(in_flight=16)
+    for _ in range(2):
+        lost, now = lose(work, now, pace)
+        assert len(lost) == 6
+    for n in range(20):  # workers go on dying, of which none may have them any more
+        assert lose(work, now + n * 60 * SECOND, pace)[0] == []
+    assert {row.state for row in work.deliveries(Wanted(), 10)} == {"waiting"}
+
+
+def test_a_poison_delivery_is_dead_after_three_workers_that_had_nothing_else_and_its_neighbours_are_delivered(work: SqliteWork) -> None:
     many(work, 4)
     now, pace = LATER, limits(batch_max=10)
     poison = work.claim_due(1, 60, "w", now, pace)[0].id
-    for _ in range(5):
+    killed = []
+    for n in range(200):
         now += 61 * SECOND
-        while claimed := work.claim_due(9, 60, "w", now, pace):
-            assert all(one.unclear for one in claimed)
-            leases = [one.lease for one in claimed]
-            assert len(set(leases)) == len(leases)  # a suspect goes alone
-            for one in claimed:
-                if one.id != poison:
-                    end(work, one, "delivered")
+        for alone in (False, True):
+            claimed = work.claim_due(9, 60, f"w{n}", now, pace, alone=alone)
             if poison in {one.id for one in claimed}:
-                break  # the worker is killed
+                killed.append((alone, len(claimed)))
+                break  # the worker is killed, and all that it had is lost
+            for one in claimed:
+                assert not alone or len(claimed) == 1
+                end(work, one, "delivered")
+    assert killed == [(False, 4), (True, 1), (True, 1), (True, 1)]
     rows = {row.id: (row.state, row.why) for row in work.deliveries(Wanted(), 10)}
-    assert rows.pop(poison) == ("dead", "3 workers in a row ended while they were sending it")
+    state, why = rows.pop(poison)
+    assert (state, why.partition(",")[0]) == ("dead", "3 workers ended while they were sending it and nothing else")
     assert {state for state, _ in rows.values()} == {"delivered"}
-    assert work.attempts(poison)[-1].state == "dead"
+    story = work.attempts(poison)
+    assert [one.state for one in story] == ["waiting", "waiting", "waiting", "dead"]
+    assert all(re.search(r"w\d* \(its lease ended 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\)", one.why) for one in story)
     assert work.replay(Wanted(ids=(poison,)), now=now, dry=False) == 1
     assert [one.id for one in claim(work, now=now)] == [poison]
 
 
-def test_on_their_last_chance_one_at_a_time_is_in_flight(work: SqliteWork) -> None:
-    many(work, 6)
+def test_a_suspect_goes_by_the_retry_schedule_from_when_its_loss_is_found(work: SqliteWork) -> None:
+    many(work, 1)
+    now, pace = LATER, limits()
+    for _ in range(2):
+        _, now = lose(work, now, pace)
+    for wait in (5, 300, 1800):
+        now += 7 * SECOND  # nobody looked in the meantime
+        assert lose(work, now, pace)[0] == []
+        assert work.deliveries(Wanted(), 1)[0].due == now + wait * SECOND
+        assert lose(work, now + wait * SECOND - 1, pace, alone=True)[0] == []
+        lost, now = lose(work, now + wait * SECOND, pace, alone=True)
+        assert len(lost) == 1
+    assert lose(work, now, pace)[0] == []
+    assert states(work) == {1: "dead"}
+
+
+def suspects(work: SqliteWork, n: int, pace: TargetLimits) -> int:
+    """Make so many; when they are due."""
+    many(work, n)
     now = LATER
     for _ in range(2):
-        assert len(work.claim_due(9, 60, "w", now, limits(in_flight=16))) == 6
-        now += 61 * SECOND
-    [alone] = work.claim_due(9, 60, "w", now, limits(in_flight=16))
-    assert work.claim_due(9, 60, "w", now, limits(in_flight=16)) == []
+        lost, now = lose(work, now, pace, owner="killed")
+        assert len(lost) == n
+    assert lose(work, now, pace)[0] == []
+    return now + 5 * SECOND
+
+
+def test_one_suspect_is_in_flight_over_all_workers_and_its_owner_has_nothing_beside_it(work: SqliteWork) -> None:
+    pace = limits(in_flight=16)
+    now = suspects(work, 3, pace)
+    publish(work, *[("completed", f"fresh{n}", 1) for n in range(5)])
+    busy = work.claim_due(2, 60, "busy", now, pace)
+    assert [one.unclear for one in busy] == [False, False]
+    assert work.claim_due(9, 60, "busy", now, pace, alone=True) == []
+    [alone] = work.claim_due(9, 60, "idle", now, pace, alone=True)
+    assert alone.unclear
+    assert work.claim_due(9, 60, "idle", now, pace) == []
+    assert work.claim_due(9, 60, "another", now, pace, alone=True) == []
+    assert len(work.claim_due(9, 60, "another", now, pace)) == 3  # all others go on at full speed
     end(work, alone, "delivered")
-    assert len(work.claim_due(9, 60, "w", now, limits(in_flight=16))) == 1
+    assert len(work.claim_due(9, 60, "idle", now, pace, alone=True)) == 1
+
+
+def test_a_suspect_with_an_outcome_is_as_good_as_new(work: SqliteWork) -> None:
+    pace = limits(in_flight=16)
+    now = suspects(work, 1, pace)
+    [alone] = work.claim_due(9, 60, "idle", now, pace, alone=True)
+    end(work, alone, "waiting", status=503, due=now)
+    for _ in range(2):
+        lost, now = lose(work, now, pace)
+        assert len(lost) == 1
+    assert lose(work, now, pace)[0] == []
+    assert states(work) == {1: "waiting"}
+
+
+def test_a_suspect_holds_back_the_later_revisions_of_its_own_achievement_only(work: SqliteWork) -> None:
+    pace = limits(in_flight=16)
+    now = suspects(work, 1, pace)
+    publish(work, ("updated", "hris0", 2), ("completed", "b", 1))
+    assert [one.event_id for one in work.claim_due(9, 60, "w", now, pace)] == ["b"]
+    [alone] = work.claim_due(9, 60, "idle", now, pace, alone=True)
+    end(work, alone, "delivered")
+    assert [(one.event_id, one.revision) for one in work.claim_due(9, 60, "w", now, pace)] == [("hris0", 2)]
+
+
+def test_a_suspect_keeps_to_the_limits_of_its_target(work: SqliteWork) -> None:
+    pace = limits(in_flight=1)
+    many(work, 1)
+    now = LATER
+    for _ in range(2):
+        _, now = lose(work, now, pace)
+    publish(work, ("completed", "fresh", 1))
+    now += 5 * SECOND
+    assert [one.unclear for one in work.claim_due(9, 60, "w", now, pace)] == [False]
+    now += 5 * SECOND
+    assert work.claim_due(9, 60, "idle", now, pace, alone=True) == []
+    work.set_target_state("hris", "paused")
+    assert work.claim_due(9, 60, "idle", now + 90 * SECOND, pace, alone=True) == []
 
 
 def test_a_credential_event_is_never_told_as_learning(work: SqliteWork) -> None:

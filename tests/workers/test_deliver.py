@@ -14,7 +14,7 @@ from lrs.store.open_store import open_store
 from lrs.store.protocols.work import Cursor, Output, Published, TargetRow, Wanted
 from workers.connectors.base import Answer, Delivered, Misconfigured, Retry
 from workers.connectors.registry import connectors, new_secret
-from workers.deliver import deliver_once
+from workers.deliver import Deliverer, deliver_once
 from workers.schedule import SECOND, STEPS
 
 START = 1_800_000_000 * SECOND
@@ -209,7 +209,7 @@ class Scripted:
 ])
 def test_an_unclear_attempt_is_asked_for_before_anything_is_sent_again(owed, clock, held, state, calls):
     assert len(owed.store.work.claim_due(1, 60, "a worker that is killed", clock.now)) == 1
-    clock.now += 61 * SECOND
+    owed.store.work.expire_leases(["hook"], "another", clock.now)
     connector = Scripted(held, [Delivered()])
     deliver_once(owed, clock, {"webhook": connector}, rng=lambda: 0.5)
     assert (only(owed).state, connector.calls) == (state, calls)
@@ -236,8 +236,10 @@ def test_a_fault_inside_a_connector_costs_its_delivery_an_attempt_and_no_more(ow
 
 def test_nothing_is_sent_with_less_than_the_timeout_left_of_the_lease(owed, clock):
     connector = Scripted(None, [Misconfigured("never asked")])
-    times = chain([clock.now], repeat(clock.now + 10**9))
-    deliver_once(owed, lambda: next(times), {"webhook": connector}, n=1, rng=lambda: 0.5)
+    times = chain([0.0], repeat(1000.0))
+    hands = Deliverer(owed, "me", clock, {"webhook": connector}, uptime=lambda: next(times))
+    hands.deliver_due(1)
+    hands.close()
     assert connector.calls == []
     assert (only(owed).state, only(owed).attempts) == ("waiting", 0)
 

@@ -119,12 +119,37 @@ def test_a_clock_that_is_set_back_makes_no_lease_longer(services: Services) -> N
     owed(services)
     wall, gone = [NOW], [0.0]
     rows: Any = Rows()
-    hands = Deliverer(services, "me", lambda: wall[0], {"webhook": rows}, monotonic=lambda: gone[0])
+    hands = Deliverer(services, "me", lambda: wall[0], {"webhook": rows}, uptime=lambda: gone[0])
     [call] = hands.turn([], 1)
     gone[0] = 3600.0  # an hour has gone by, in which the lease ended, and the clock was set back by as much
     assert [one.attempt for one in hands.exchange(call)] == [None]
     assert rows.sent == []
     hands.close()
+
+
+def test_a_clock_that_is_set_forth_and_back_during_a_call_gives_it_to_nobody_else(services: Services) -> None:
+    owed(services)
+    wall, rows = [NOW], Rows()
+    known: Any = {"webhook": rows}
+    mine, other = (Deliverer(services, name, lambda: wall[0], known) for name in ("mine", "another"))
+    [call] = mine.turn([], 1)
+    wall[0] += 3600 * 1_000_000
+    assert other.turn([], 1) == []
+    wall[0] -= 3600 * 1_000_000
+    ended = mine.exchange(call)
+    mine.turn(ended, 0)
+    assert len(rows.sent) == 1
+    assert services.store.work.count_by_state() == {"delivered": 1}
+    for hands in (mine, other):
+        hands.close()
+
+
+def test_what_a_clock_that_was_years_ahead_put_off_is_due_when_it_is_right_again(services: Services) -> None:
+    owed(services)
+    [one] = services.store.work.claim_due(1, 60, "me", NOW)
+    years = NOW + 10**15
+    services.store.work.record([Attempt(one.id, one.lease, years, "waiting", 1, years, "503", 503)])
+    assert [again.id for again in services.store.work.claim_due(1, 60, "me", NOW)] == [one.id]
 
 
 def test_a_fault_of_the_store_costs_no_attempt(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

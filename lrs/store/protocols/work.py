@@ -60,8 +60,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that is ours until `lease_until` (µs). `id` is the webhook-id; `unclear`: an earlier attempt ended
-    unknown; `attempts` used up so far; `event` may say completed for an update whose target never got one."""
+    """A delivery that is ours until `lease_until` (µs of the store's time, in which no step of a wall clock is seen). `id`
+    is the webhook-id; `unclear`: an earlier attempt ended unknown; `attempts` used up so far; `event` may say completed for
+    an update whose target never got one."""
 
     id: str
     target: str
@@ -158,6 +159,11 @@ class Admission:
 class Limits(Protocol):
     """The rules of pace and rest, handed in: pure functions that the store calls inside its write."""
 
+    @property
+    def lone_waits(self) -> Sequence[int]:
+        """Seconds before the first, second … try alone of a delivery whose workers ended (see `claim_due`)."""
+        ...
+
     def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
         """How many calls may start beside those in flight."""
         ...
@@ -169,6 +175,8 @@ class Limits(Protocol):
 
 class Unlimited:
     """`Limits` that admit everything, one delivery a call, and only stop a target that an attempt says must stop."""
+
+    lone_waits: Sequence[int] = (0,)
 
     def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
         """As many as are wanted."""
@@ -230,11 +238,20 @@ class Work(Protocol):
         ...
 
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = ...,
-                  ended: Sequence[Attempt] = ()) -> list[Claimed]:
+                  ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
         """The deliveries of at most n calls that are due, leased in one commit, in which also what `ended` is recorded;
-        those of one call bear the same `lease`. Never two of one achievement and target. Places are shared out among
-        the targets, the one with the fewest calls in flight first, within the `limits` of each over all workers. A
-        delivery whose lease expired in the hands of three workers is dead."""
+        those of one call bear the same `lease`. Leases go by the store's own time; `now` (µs, the wall clock) says what is
+        due. Never two of one achievement and target. Places are shared out among the targets, the one with the fewest calls
+        in flight first, within the `limits` of each over all workers.
+
+        A delivery whose lease expired in the hands of two workers in a row is a suspect (`lrs.store.claiming`): it waits
+        as `limits.lone_waits` say, and is claimed only where `alone` is asked for, then one, while no other suspect is in
+        flight and the owner has nothing else in flight; the owner gets nothing beside it. Lost so three times it is dead;
+        any recorded outcome makes it as good as new. Its losses are kept as attempts."""
+        ...
+
+    def is_suspect_due(self, now: int, limits: Limits = ...) -> bool:
+        """Whether a claim `alone` may find something now; a look that writes nothing."""
         ...
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = ...) -> int:

@@ -1,15 +1,15 @@
 """Claiming deliveries and recording how they ended, within the limits of each target: SQL in the caller's transaction."""
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from lrs.store.protocols.work import Admission, Attempt, Claimed, Limits, TargetRow
+from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, shares
+from lrs.store.protocols.work import Attempt, Claimed, Limits
 from lrs.store.sqlite.targets import every_target, put_standing
 
 log = logging.getLogger("store.work")
@@ -18,118 +18,115 @@ BLOCKING = "('pending', 'leased', 'waiting', 'parked')"
 REFUSED = "(401, 403, 410, 429)"
 """Answers after which it is certain that the target did not take the event: refused at the door."""
 
-LOST_MAX = 3
-"""A delivery is dead when so many workers in a row ended while they held it. Before its last chance it is the only such
-one in flight, so that those that were sent beside it are not taken for the cause."""
-
-_DUE = f"""SELECT d.id, d.event, d.event_id, d.revision, d.payload, d.attempts, d.unclear, d.state, d.lost FROM deliveries d
-           WHERE d.target = ? AND d.due <= ? AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.target = d.target
-             AND e.event_id = d.event_id AND e.revision < d.revision AND e.state IN {BLOCKING})
-           ORDER BY d.due, d.rowid LIMIT ?"""  # the order of the index itself: a backlog is never sorted
-Row = tuple[str, str, str, int, bytes, int, int, str, int]
+_SUSPECT = f"lost > 0 AND lost >= {COMPANY}"  # the first term is that of the index
+_LOST = "INDEXED BY deliveries_lost"
 
 
-def open_targets(db: sqlite3.Connection, now: int, limits: Limits) -> list[tuple[TargetRow, int, Admission]]:
-    """(target, calls in flight, admission) of those that something is due for and that may be called now."""
+def _due(of: str, index: str = "") -> str:
+    return f"""SELECT d.id, d.event, d.event_id, d.revision, d.payload, d.attempts, d.unclear, d.lost FROM deliveries d {index}
+               WHERE d.target = ? AND d.due <= ? AND d.state <> 'leased' AND {of} AND NOT EXISTS (SELECT 1 FROM deliveries e
+                 WHERE e.target = d.target AND e.event_id = d.event_id AND e.revision < d.revision AND e.state IN {BLOCKING})
+               ORDER BY d.due, d.rowid LIMIT ?"""  # the order of the index itself: a backlog is never sorted
+
+
+_DUE = {False: _due(f"d.lost < {COMPANY}"), True: _due(_SUSPECT.replace("lost", "d.lost"), _LOST)}
+_ANY = {False: f"SELECT 1 FROM deliveries WHERE target = ? AND due <= ? AND lost < {COMPANY} AND state <> 'leased' LIMIT 1",
+        True: f"SELECT 1 FROM deliveries {_LOST} WHERE target = ? AND due <= ? AND {_SUSPECT} AND state <> 'leased' LIMIT 1"}
+"""By whether suspects are asked for."""
+_LAPSED = "SELECT 1 FROM deliveries WHERE target = ? AND state = 'leased' AND due <= ? LIMIT 1"
+_AHEAD = "target = ? AND state IN ('pending', 'waiting') AND due > ?"
+Row = tuple[str, str, str, int, bytes, int, int, int]
+
+
+def is_mending_due(db: sqlite3.Connection, now: int, leases: int) -> bool:
+    """Whether a lease has ended, or a delivery is due later than any may be."""
+    return any(db.execute(_LAPSED, (one.name, leases)).fetchone()
+               or db.execute(f"SELECT 1 FROM deliveries WHERE {_AHEAD} LIMIT 1", (one.name, now + AHEAD_MAX_US)).fetchone()
+               for one in every_target(db))
+
+
+def open_targets(db: sqlite3.Connection, now: int, leases: int, limits: Limits, alone: bool = False) -> list[Standing]:
+    """Those targets that something is due for (`alone`: a suspect) and that may be called now. `leases`: the time (µs) by
+    which leases go."""
     found = []
     for target in every_target(db):
-        if target.state != "active" or not db.execute(
-                "SELECT 1 FROM deliveries WHERE target = ? AND due <= ? LIMIT 1", (target.name, now)).fetchone():
+        if target.state != "active" or not db.execute(_ANY[alone], (target.name, now)).fetchone():
             continue
         (in_flight,) = db.execute("SELECT count(DISTINCT lease) FROM deliveries WHERE state = 'leased' AND target = ? AND due > ?",
-                                  (target.name, now)).fetchone()
+                                  (target.name, leases)).fetchone()
         admission = limits.admit(target, in_flight, now)
         if admission.calls > 0:
-            found.append((target, in_flight, admission))
+            found.append(Standing(target, in_flight, admission))
     return found
 
 
-def claim(db: sqlite3.Connection, n: int, until: int, owner: str, now: int, limits: Limits) -> list[Claimed]:
-    """Lease the deliveries of at most n calls until `until` (µs)."""
-    _bury(db, now)
-    last_chance = bool(db.execute("SELECT 1 FROM deliveries WHERE lost >= ? AND state = 'leased' AND due > ?",
-                                  (LOST_MAX - 1, now)).fetchone())
+def claim(db: sqlite3.Connection, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits,
+          alone: bool = False) -> list[Claimed]:
+    """Lease the deliveries of at most n calls for `lease` µs from `leases` (the time by which leases go) on; `alone`: those of
+    no call but one, that of a suspect. `now`: the wall clock, by which they are due."""
+    _find_lost(db, now, leases, limits)
+    holders = [one for (one,) in db.execute(f"SELECT owner FROM deliveries {_LOST} WHERE {_SUSPECT} AND state = 'leased'")]
+    if held_back(alone, owner, holders, alone and _has_in_flight(db, owner)):
+        return []
+    n = min(n, 1) if alone else n
     waiting: dict[str, list[list[Row]]] = {}
-    standing: dict[str, tuple[TargetRow, int, Admission]] = {}
-    for target, in_flight, admission in open_targets(db, now, limits):
-        rows = db.execute(_DUE, (target.name, now, min(admission.calls, n) * admission.batch)).fetchall()
-        calls, last_chance = _calls(rows, admission.batch, last_chance)
-        if calls:
-            waiting[target.name], standing[target.name] = calls[:admission.calls], (target, in_flight, admission)
+    standing: dict[str, Standing] = {}
+    for one in open_targets(db, now, leases, limits, alone):
+        name, admission = one.target.name, one.admission
+        rows = db.execute(_DUE[alone], (name, now, min(admission.calls, n) * admission.batch)).fetchall()
+        if found := calls(rows, admission.batch, lambda row: row[7]):
+            waiting[name], standing[name] = found[:admission.calls], one
     claimed: list[Claimed] = []
-    for name, count in _shares(n, standing, waiting).items():
-        target, _, admission = standing[name]
+    for name, count in shares(n, standing, waiting).items():
+        target, health = standing[name].target, standing[name].admission.health
         for call in waiting[name][:count]:
-            lease = secrets.token_hex(8)
-            claimed += [one for row in call if (one := _lease(db, name, row, lease, owner, until)) is not None]
-        tokens = admission.health.tokens
-        put_standing(db, replace(target, health=replace(
-            admission.health, served_at=now, tokens=None if tokens is None else tokens - count)))
+            token = secrets.token_hex(8)
+            claimed += [one for row in call if (one := _lease(db, name, row, token, owner, leases + lease)) is not None]
+        tokens = None if health.tokens is None else health.tokens - count
+        put_standing(db, replace(target, health=replace(health, served_at=now, tokens=tokens)))
     return claimed
 
 
-def _calls(rows: Sequence[Row], batch: int, last_chance: bool) -> tuple[list[list[Row]], bool]:
-    """Rows by call. Those whose worker ended go first and alone; of those on their last chance one at a time."""
-    alone = []
-    for row in rows:
-        lost = row[8] + (row[7] == "leased")
-        if lost and not (lost >= LOST_MAX - 1 and last_chance):
-            alone.append([row])
-            last_chance = last_chance or lost >= LOST_MAX - 1
-    fresh = [row for row in rows if not row[8] and row[7] != "leased"]
-    return alone + [list(fresh[at:at + batch]) for at in range(0, len(fresh), batch)], last_chance
-
-
-def _shares(n: int, standing: Mapping[str, tuple[TargetRow, int, Admission]], waiting: Mapping[str, Sequence[object]]) -> dict[str, int]:
-    """How many calls each target gets: each place goes to the one with the fewest in flight, then to the one that
-    was served longest ago."""
-    given: dict[str, int] = {}
-    for _ in range(n):
-        hungry = [name for name in waiting if given.get(name, 0) < len(waiting[name])]
-        if not hungry:
-            break
-        next_ = min(hungry, key=lambda name: (standing[name][1] + given.get(name, 0), standing[name][0].health.served_at, name))
-        given[next_] = given.get(next_, 0) + 1
-    return given
+def _has_in_flight(db: sqlite3.Connection, owner: str) -> bool:
+    return db.execute("SELECT 1 FROM deliveries WHERE state = 'leased' AND owner = ? LIMIT 1", (owner,)).fetchone() is not None
 
 
 def _lease(db: sqlite3.Connection, target: str, row: Row, lease: str, owner: str, until: int) -> Claimed | None:
-    key, event, event_id, revision, payload, attempts, unclear, state, _ = row
+    key, event, event_id, revision, payload, attempts, unclear, _ = row
     told = as_target_knows(db, target, event, event_id, revision, bytes(payload))
     if told is None:
         db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = ?
                        WHERE target = ? AND event_id = ? AND revision <= ? AND state IN {UNSENT}""",
                    ("taken back before the target ever got it", target, event_id, revision))
         return None
-    lost = state == "leased"
-    db.execute("""UPDATE deliveries SET state = 'leased', lease = ?, owner = ?, due = ?, unclear = ?, tried = 1, lost = lost + ?,
-                    released = 0 WHERE id = ?""", (lease, owner, until, bool(unclear) or lost, lost, key))
-    return Claimed(key, target, told[0], event_id, revision, told[1], attempts, bool(unclear) or lost, lease, until)
+    db.execute("UPDATE deliveries SET state = 'leased', lease = ?, owner = ?, due = ?, tried = 1, released = 0 WHERE id = ?",
+               (lease, owner, until, key))
+    return Claimed(key, target, told[0], event_id, revision, told[1], attempts, bool(unclear), lease, until)
 
 
-def _bury(db: sqlite3.Connection, now: int) -> None:
-    for key, attempts in db.execute("SELECT id, attempts FROM deliveries WHERE lost >= ? AND state = 'leased' AND due <= ?",
-                                    (LOST_MAX - 1, now)).fetchall():
-        why = f"{LOST_MAX} workers in a row ended while they were sending it"
-        db.execute("UPDATE deliveries SET state = 'dead', due = NULL, lease = '', owner = '', lost = ?, why = ? WHERE id = ?",
-                   (LOST_MAX, why, key))
-        db.execute("INSERT INTO attempts VALUES (?, ?, 'dead', ?, ?, NULL, 0, '')", (key, now, attempts, why))
-        log.warning("delivery %s is dead: %s", key, why)
+def _find_lost(db: sqlite3.Connection, now: int, leases: int, limits: Limits) -> None:
+    """What becomes of those whose lease ended without an outcome, whether they arrived is not known; and of those that a
+    clock that was wrong has put off."""
+    for target in every_target(db):
+        db.execute(f"UPDATE deliveries SET due = ? WHERE {_AHEAD}", (now, target.name, now + AHEAD_MAX_US))
+        for key, lost, owner, until, attempts in db.execute(
+                "SELECT id, lost, owner, due, attempts FROM deliveries WHERE target = ? AND state = 'leased' AND due <= ?",
+                (target.name, leases)).fetchall():
+            loss = after_loss(lost, owner, until, now, limits.lone_waits)
+            db.execute("""UPDATE deliveries SET state = ?, lost = ?, due = ?, why = ?, lease = '', owner = '', unclear = 1, released = 0
+                          WHERE id = ?""", (loss.state, loss.lost, loss.due, loss.why, key))
+            if loss.noted:
+                db.execute("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, NULL, 0, '')", (key, now, loss.state, attempts, loss.why))
+                log.warning("delivery %s is %s: %s", key, "dead" if loss.state == "dead" else "a suspect", loss.why)
 
 
 def as_target_knows(
     db: sqlite3.Connection, target: str, event: str, event_id: str, revision: int, payload: bytes
 ) -> tuple[str, bytes] | None:
-    """Event and payload as this target must hear them: an update of what it never got is a completion, a revoke
-    of what it never got is nothing (None)."""
+    """`as_told` of what this target got and may have got."""
     got, tried = db.execute("""SELECT coalesce(sum(state = 'delivered'), 0), coalesce(sum(tried), 0) FROM deliveries
                                WHERE target = ? AND event_id = ? AND revision < ?""", (target, event_id, revision)).fetchone()
-    if event.endswith(".revoked") and not got and not tried:
-        return None
-    if event == "learning.updated" and not got:
-        said = {**json.loads(payload), "event": "learning.completed"}
-        return "learning.completed", json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
-    return event, payload
+    return as_told(event, payload, got=bool(got), tried=bool(tried))
 
 
 def record(db: sqlite3.Connection, attempts: Sequence[Attempt], limits: Limits) -> int:

@@ -50,7 +50,7 @@ def peeked(kept: Kept | None, ticks: Ticks) -> int | None:
     return now if now <= kept[2] else None
 
 
-def advanced(kept: Kept | None, ticks: Ticks, span: int) -> tuple[int, Kept]:
+def advanced(kept: Kept | None, ticks: Ticks, span: int, follows: bool = True) -> tuple[int, Kept]:
     """`Clock.advance` of what the file remembers: the time, and what it remembers from now on."""
     boot, uptime, wall = ticks.boot(), ticks.uptime(), ticks.wall()
     if kept is None:
@@ -59,7 +59,7 @@ def advanced(kept: Kept | None, ticks: Ticks, span: int) -> tuple[int, Kept]:
         offset, ceiling = max(wall, kept[2]) - uptime, kept[2]
     else:
         _, offset, ceiling = kept
-        if wall - uptime > offset + RAISE_US:
+        if follows and wall - uptime > offset + RAISE_US:
             offset = wall - uptime
     now = uptime + offset
     return now, (boot, offset, ceiling if now + span <= ceiling else now + span + STEP_US)
@@ -67,10 +67,13 @@ def advanced(kept: Kept | None, ticks: Ticks, span: int) -> tuple[int, Kept]:
 
 class Clock:
     """Time since boot plus an offset kept in the file for each boot, so that a step back of the wall clock is not
-    seen; `ceiling`, kept ahead of all that was given, carries the promise over a reboot and to another host."""
+    seen; `ceiling`, kept ahead of all that was given, carries the promise over a reboot and to another host.
 
-    def __init__(self, ticks: Ticks | None = None) -> None:
-        self._ticks = ticks or Ticks()
+    `follows`: a wall clock that is set forward is believed. Where it is not, no second of this clock is longer or shorter
+    than one that really goes by, as leases need it; it may then be as wrong as the wall clock was when it began."""
+
+    def __init__(self, ticks: Ticks | None = None, follows: bool = True) -> None:
+        self._ticks, self._follows = ticks or Ticks(), follows
 
     def peek(self, db: sqlite3.Connection) -> int | None:
         """µs now, as far as the file allows it to be given; None when `advance` must be called first."""
@@ -88,7 +91,7 @@ class Clock:
         promise a time that the next writer stays below.
         """
         row = db.execute("SELECT boot, offset, ceiling FROM clock").fetchone()
-        now, kept = advanced(row, self._ticks, span)
+        now, kept = advanced(row, self._ticks, span, self._follows)
         if row != kept:
             db.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", kept)
         return now

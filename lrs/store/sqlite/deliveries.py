@@ -16,6 +16,7 @@ from lrs.store.protocols.work import (
 )
 from lrs.store.sqlite import claims
 from lrs.store.sqlite.claims import UNSENT
+from lrs.store.sqlite.clock import Clock
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
@@ -42,6 +43,7 @@ SCRIPTS = (
 )
 NAMESPACE = uuid.UUID("b4c1f6de-8a0e-5d52-9c33-1f0c7d2f9a10")
 UNLIMITED = Unlimited()
+FOR_EVER = 1 << 62
 FINISHED = "('delivered', 'dead', 'cancelled')"
 _MAY_HAVE_ARRIVED = """EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.id AND attempts.state NOT IN ('parked', 'cancelled')
   AND (status IS NULL OR status NOT BETWEEN 400 AND 499))"""
@@ -93,18 +95,28 @@ class Deliveries:
     """The part of `SqliteWork` that keeps deliveries."""
 
     _database: Database
+    _leases: Clock
 
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
-                  ended: Sequence[Attempt] = ()) -> list[Claimed]:
+                  ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
         """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`. Only
-        the earliest unfinished revision of an achievement and target is due; an expired lease makes an unclear attempt."""
+        the earliest unfinished revision of an achievement and target is due; an expired lease makes an unclear attempt.
+        Suspects are claimed `alone`: one, by who has nothing else in flight."""
         if not ended:
             with self._database.read() as db:
-                if not claims.open_targets(db, now, limits):
+                leases = self._leases.peek(db)
+                # a clock that must be written down first is needed only where there are leases
+                if not (claims.is_mending_due(db, now, FOR_EVER if leases is None else leases)
+                        or claims.open_targets(db, now, leases or 0, limits, alone)):
                     return []
         with self._database.write() as db:
             claims.record(db, ended, limits)
-            return claims.claim(db, n, now + round(lease_seconds * 1_000_000), owner, now, limits)
+            return claims.claim(db, n, self._leases.advance(db), round(lease_seconds * 1_000_000), owner, now, limits, alone)
+
+    def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
+        """Whether a claim `alone` may find something now; a look that writes nothing."""
+        with self._database.read() as db:
+            return bool(claims.open_targets(db, now, self._leases.peek(db) or 0, limits, alone=True))
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended, in one commit; a stale lease changes nothing."""
@@ -122,8 +134,9 @@ class Deliveries:
         """Make leases of other owners due at once, as unclear attempts: for the only worker, at its start, and for
         targets that drop a repeated webhook-id."""
         with self._database.write() as db:
+            at = self._leases.advance(db)
             return sum(db.execute("UPDATE deliveries SET due = ?, unclear = 1 WHERE state = 'leased' AND target = ? AND owner <> ?",
-                                  (now, target, owner)).rowcount for target in targets)
+                                  (at, target, owner)).rowcount for target in targets)
 
     def release(self, wanted: Wanted, *, now: int) -> int:
         """Make parked deliveries due again."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 
 from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
-from lrs.store.sqlite import deliveries, targets
+from lrs.store.sqlite import clock, deliveries, targets
+from lrs.store.sqlite.clock import Clock, Ticks
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.deliveries import Deliveries
 from lrs.store.sqlite.examined import WorkExamined
@@ -27,14 +28,16 @@ SCRIPTS = (
 class SqliteWork(Deliveries, Targets, WorkExamined):
     """`lrs.store.protocols.work.Work` on SQLite."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ticks: Ticks | None = None) -> None:
         self._database = database
+        self._leases = Clock(ticks, follows=False)
 
     def migrate(self) -> None:
         """Create the tables where they are missing."""
         self._database.migrate("work", SCRIPTS)
         self._database.migrate("deliveries", deliveries.SCRIPTS)
         self._database.migrate("targets", targets.SCRIPTS)
+        self._database.migrate("clock", clock.SCRIPTS)
 
     def cursor(self, consumer: str) -> Cursor:
         """Where the consumer stands."""
