@@ -75,8 +75,7 @@ def verify(store: Any, told: Told = lambda what, share: None) -> Iterator[Broken
         yield from events_and_achievements(store.work.events(), store.work.achievements())
         told("deliveries", 0.15)
         yield from deliveries_of_events(store.work.owed(), store.work.events())
-    yield from _statements(store, told)
-    yield from _orphans(store.statements, told)
+    yield from statements(store, told)
 
 
 def cursors_within(cursors: dict[str, Cursor], through: int, changed: Callable[[int], bool]) -> Iterator[Broken]:
@@ -161,7 +160,13 @@ def void_of(record: Record, found: Callable[[str], Record | None]) -> Iterator[B
         yield Broken("void", f"statement {target.id}", f"was voided by {record.id}, and is not")
 
 
-def _statements(store: Any, told: Told) -> Iterator[Broken]:
+def statements(store: Any, told: Told = lambda what, share: None) -> Iterator[Broken]:
+    """What is broken in the log of statements, its index and its attachments."""
+    yield from _each(store, told)
+    yield from _orphans(store.statements, told)
+
+
+def _each(store: Any, told: Told) -> Iterator[Broken]:
     log: _Log = store.statements
     total, done, last, key = max(1, log.count()), 0, 0, log.term_key
     while slice_ := log.kept(last, SLICE):

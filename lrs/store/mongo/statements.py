@@ -11,6 +11,7 @@ from lrs.store.mongo.adding import Same
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.commit import GroupCommit
 from lrs.store.mongo.database import Calls, Database, Document, Layout
+from lrs.store.mongo.examined import StatementsExamined
 from lrs.store.mongo.intents import Horizon, Writer
 from lrs.store.mongo.rows import FIELDS, STATEMENTS
 
@@ -21,7 +22,7 @@ LAYOUT = Layout(
 )
 
 
-class MongoStatements:
+class MongoStatements(StatementsExamined):
     """`lrs.store.protocols.statements.Statements` on MongoDB, and what the worker does for it between requests."""
 
     def __init__(self, database: Database, time: Clock | None = None) -> None:
