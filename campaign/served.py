@@ -198,7 +198,8 @@ class Served:
 
     def _ready(self) -> bool:
         must(self._process is None or self._process.poll() is None, "`lrs serve` ended by itself; see the log above")
-        if {_role(child) for child in self._children()} != {"web", "worker"}:
+        # with a broker the work is Celery's, and `lrs serve` starts none
+        if {_role(child) for child in self._children()} != ({"web"} if self._environ.get("LRS_BROKER_URL") else {"web", "worker"}):
             return False
         line = self.caller(2)
         try:
