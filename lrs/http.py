@@ -25,6 +25,7 @@ from urllib.parse import quote, urlsplit
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from lrs import log
 from lrs.auth import masking
 from lrs.auth.credentials import authenticate
 from lrs.auth.scopes import allowed
@@ -56,6 +57,8 @@ EXCERPT = 2048
 HELP = "docs/xapi.md"
 _POSITION = re.compile(rb"&cursor=\d{1,19}\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ARRIVED = "lrs.arrived"
+"""In the environ: when the whole request was here, by `time.perf_counter`."""
 _log = logging.getLogger("lrs.http")
 
 
@@ -114,10 +117,14 @@ def install(app: Flask, services: Services) -> None:
     app.extensions["lrs"] = services
     app.config["MAX_CONTENT_LENGTH"] = services.settings.limits.body_max
 
+    logged = services.settings.log_requests
+
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
+        g.began = request.environ.get(ARRIVED) or time.perf_counter()
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        log.request_id.set(g.request_id)
         url_max = services.settings.limits.url_max
         # a link that we gave, the same URL with a position after it, must never be too long
         length = len(request.path.encode()) + 1 + len(_POSITION.sub(b"", request.query_string))
@@ -127,10 +134,20 @@ def install(app: Flask, services: Services) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-ID"] = _request_id()
+        rule, seconds = request.url_rule, time.perf_counter() - g.get("began", time.perf_counter())
+        services.metrics.request(rule.rule if rule else "unmatched", request.method, response.status_code, seconds)
+        if logged:
+            _log.info("%s %s %d in %.1f ms", request.method, request.path[:200], response.status_code, seconds * 1000,
+                      extra={"method": request.method, "route": rule.rule if rule else "unmatched", "status": response.status_code,
+                             "milliseconds": round(seconds * 1000, 3), **g.get("noticed", {})})
         where = response.headers.get("Location", "")
         if where.startswith("/") and request.script_root:
             response.headers["Location"] = quote(request.script_root) + where
         return response
+
+    @app.teardown_request
+    def over(error: BaseException | None) -> None:
+        log.request_id.set("")
 
     for kind in ANSWERS:
         app.register_error_handler(kind, _known)
@@ -245,6 +262,7 @@ def failed(
         told["help"] = help
     if findings:
         told |= {"total": len({f.index for f in findings}) if total is None else total, "findings": shown}
+    services_of_request().metrics.rejected({finding.rule for finding in findings} or (code,))
     _note(status, code, {**told, **(noted or {})})
     return answer_json(told, status, headers)
 

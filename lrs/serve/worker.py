@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 
+from lrs.metrics import Metrics
 from lrs.serve import child
 from lrs.services import Services
 from lrs.store.open_store import open_store
@@ -19,7 +20,7 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     store = open_store(settings.data)
     try:
-        run_forever(Services(settings=settings, store=store), told)
+        run_forever(Services(settings=settings, store=store, metrics=Metrics(settings.data / "metrics")), told)
     finally:
         store.close()
 
