@@ -81,6 +81,9 @@ class Settings:
         "Networks (CIDR, separated by commas) that read `/metrics` and why `/health/ready` is 503 without a credential; unset: this "
         "machine, unless `behind_proxy`.",
     )
+    otel_endpoint: str = _setting(
+        "", "url", "", "OTLP/HTTP address that traces are sent to, such as `http://127.0.0.1:4318/v1/traces`; unset: none are made."
+    )
     ready_lag_seconds: int = _setting(
         900, "count", "seconds", "How old the oldest statement that no worker has read may be before `/health/ready` is 503."
     )

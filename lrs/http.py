@@ -51,6 +51,7 @@ from lrs.statements.documents import PIECE, Large
 from lrs.store.protocols.credentials import Credential, Launch
 from lrs.store.protocols.rejections import Rejection
 from lrs.store.spooled import spooled
+from lrs.traces import REQUEST, STATEMENTS_MOST, Traces
 
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
@@ -136,10 +137,14 @@ def install(app: Flask, services: Services) -> None:
         response.headers["X-Request-ID"] = _request_id()
         rule, seconds = request.url_rule, time.perf_counter() - g.get("began", time.perf_counter())
         services.metrics.request(rule.rule if rule else "unmatched", request.method, response.status_code, seconds)
+        if services.traces and response.status_code < 300:
+            _trace(services.traces, rule.rule if rule else "unmatched", seconds)
         if logged:
-            _log.info("%s %s %d in %.1f ms", request.method, request.path[:200], response.status_code, seconds * 1000,
+            _log.info("%s %s %d in %.1f ms", request.method, rule.rule if rule else "unmatched", response.status_code, seconds * 1000,
+                      # never the path itself: in one of them a token stands
                       extra={"method": request.method, "route": rule.rule if rule else "unmatched", "status": response.status_code,
-                             "milliseconds": round(seconds * 1000, 3), **g.get("noticed", {})})
+                             "milliseconds": round(seconds * 1000, 3),
+                             **({"stored": len(ids), "first": ids[0], "last": ids[-1]} if (ids := g.get("stored")) else {})})
         where = response.headers.get("Location", "")
         if where.startswith("/") and request.script_root:
             response.headers["Location"] = quote(request.script_root) + where
@@ -154,6 +159,18 @@ def install(app: Flask, services: Services) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(HTTPException, _of_router)
     app.register_error_handler(Exception, _fault)
+
+
+def stored(statements: Sequence[str]) -> None:
+    """Say which statements (ids) this request stored, for its line in the log and its traces."""
+    g.stored = statements
+
+
+def _trace(traces: Traces, route: str, seconds: float) -> None:
+    ids: Sequence[str] = g.get("stored", ())
+    for one in ids[:STATEMENTS_MOST]:
+        traces.span(one, REQUEST, seconds, {"request_id": _request_id(), "http.request.method": request.method, "http.route": route,
+                                            "statements": len(ids)})
 
 
 def services_of_request() -> Services:

@@ -51,6 +51,7 @@ def set_up(level: str = "info", as_json: bool = False) -> None:
     out.setFormatter(Json() if as_json else Text("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     out.addFilter(_of_request)
     logging.basicConfig(level=level.upper(), handlers=[out], force=True)
-    if level != "debug":
-        # a line for every request to a target, with its whole address, and in a query some vendors want a key
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+    # a line for every request to a target, with its whole address, in whose query some vendors want a key, and with the
+    # headers of the answer: never wanted, at no level
+    for telling in ("httpx", "httpcore", "urllib3"):
+        logging.getLogger(telling).setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ from typing import Any
 import click
 from celery import Celery, Task, signals
 
-from lrs import log
+from lrs import log, traces
 from lrs.config import BadSetting, Settings, file_of, load
 from lrs.errors import StoreUnavailable
 from lrs.metrics import Metrics
@@ -56,7 +56,7 @@ app.add_defaults(lambda: configuration(settings().broker_url))
 def services() -> Services:
     """The process's services, opened by its first task."""
     found = settings()
-    return Services(found, open_store(found.data), metrics=Metrics(found.data / "metrics"))
+    return Services(found, open_store(found.data), metrics=Metrics(found.data / "metrics"), traces=traces.opened(found.otel_endpoint))
 
 
 @cache
@@ -152,4 +152,6 @@ def _close(**_: Any) -> None:
         if close := getattr(work, "close", None):
             close(settings().stop_seconds / 2)
     if services.cache_info().currsize:
+        if known := services().traces:
+            known.close()
         services().store.close()

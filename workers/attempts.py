@@ -13,6 +13,11 @@ STATEMENTS_MOST = 20
 """Statements named, the newest: an achievement may rest on hundreds."""
 
 
+def cause_of(payload: bytes) -> str:
+    """The statement (its id) in whose trace an event stands: the last of its evidence; '' where it has none."""
+    return str((json.loads(payload).get("evidence") or [""])[-1])
+
+
 def told(services: Services, claimed: Claimed, attempt: Attempt) -> dict[str, Any]:
     """The members of the log line. `request_id` is that of the newest statement; `requests` those of all that are named."""
     payload = json.loads(claimed.payload)

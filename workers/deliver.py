@@ -15,7 +15,8 @@ from typing import Any
 from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.protocols.work import Attempt, Claimed
-from workers.attempts import told
+from lrs.traces import ATTEMPT, ROUTE
+from workers.attempts import cause_of, told
 from workers.connectors.base import (
     Answer,
     BatchConnector,
@@ -216,6 +217,10 @@ class Deliverer:
             if attempt_.state != "delivered" or self.services.settings.log_requests:
                 log.info("%s to %s: %s in %.0f ms%s", claimed.id, claimed.target, attempt_.state, attempt_.milliseconds,
                          f" ({attempt_.why[:300]})" if attempt_.why else "", extra=told(self.services, claimed, attempt_))
+            if self.services.traces:
+                said = {"target": claimed.target, "delivery": claimed.id, "outcome": attempt_.state,
+                        "http.response.status_code": attempt_.status}
+                self.services.traces.span(cause_of(claimed.payload), ATTEMPT, attempt_.milliseconds / 1000, said, parent=ROUTE)
         except Exception:  # what is told of an attempt must not cost its record
             log.exception("an attempt of %s could not be told", claimed.id)
 

@@ -192,7 +192,7 @@ class Adapter:
                 else:
                     self._stream(loop, protocol, answer, answer.rest)
             except Exception:
-                _log.exception("an answer to %s %s could not be sent", scope.method, scope.path)
+                _log.exception("an answer to %s %s could not be sent", scope.method, _shown(scope.path))
             finally:
                 body.close()
                 loop.call_soon_threadsafe(settle)
@@ -205,7 +205,7 @@ class Adapter:
             return call(self._app, {**environ(scope, body.opened(), body.size), "lrs.arrived": arrived})
         except Exception:
             answer = refusal(500, "internal", "a fault of the LRS; the log holds it under this request id")
-            _log.exception("request %s: %s %s failed", dict(answer.headers)["X-Request-ID"], scope.method, scope.path)
+            _log.exception("request %s: %s %s failed", dict(answer.headers)["X-Request-ID"], scope.method, _shown(scope.path))
             return answer
 
     def _stream(self, loop: asyncio.AbstractEventLoop, protocol: Any, answer: Answer, rest: Iterator[bytes]) -> None:
@@ -222,6 +222,11 @@ class Adapter:
         finally:
             self._streams.release()
             rest.close()  # type: ignore[attr-defined]
+
+
+def _shown(path: str) -> str:
+    """The path as the log may have it: without what may be a token at its end."""
+    return "/".join(path.split("/")[:3])
 
 
 async def _piece(transport: Any, piece: bytes) -> None:

@@ -17,6 +17,7 @@ from granian.http import HTTP1Settings
 from granian.server.common import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from lrs import traces
 from lrs.app import create_app
 from lrs.config import Settings
 from lrs.metrics import Metrics
@@ -90,7 +91,8 @@ def main(parent: int, listening_fd: int, ready_fd: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
     store = open_store(settings.data)
-    services = Services(settings, store, wake_of(settings), metrics=Metrics(settings.data / "metrics"))
+    services = Services(settings, store, wake_of(settings), metrics=Metrics(settings.data / "metrics"),
+                        traces=traces.opened(settings.otel_endpoint))
     app = Forwarded(create_app(services).wsgi_app, settings.trusted_proxies, settings.public_url)
 
     def ready() -> None:
@@ -105,6 +107,8 @@ def main(parent: int, listening_fd: int, ready_fd: int) -> None:
     gc.set_threshold(*COLLECT_AFTER)
     answered = asyncio.run(_until_told(app, socket.socket(fileno=listening_fd), services, ready))
     store.close()
+    if services.traces:
+        services.traces.close()
     # Threads that hang must not keep the process; what they had not acknowledged is not promised.
     sys.stderr.flush()
     os._exit(0 if answered else 1)
