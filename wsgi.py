@@ -12,15 +12,19 @@ _built: list[Callable[..., Iterable[bytes]]] = []
 
 def build() -> Callable[..., Iterable[bytes]]:
     """The application over the store that the settings name (`LRS_*`, `lrs.toml`)."""
+    from lrs import traces
     from lrs.app import create_app
     from lrs.config import file_of, load
+    from lrs.metrics import Metrics
     from lrs.serve.forwarded import Forwarded
     from lrs.services import Services
     from lrs.store.open_store import open_store
     from workers.wake import wake_of
 
     settings = load(os.environ, file_of(os.environ))
-    app = create_app(Services(settings, open_store(settings.data), wake_of(settings)))
+    services = Services(settings, open_store(settings.data), wake_of(settings), metrics=Metrics(settings.data / "metrics"),
+                        traces=traces.opened(settings.otel_endpoint))
+    app = create_app(services)
     return Forwarded(app.wsgi_app, settings.trusted_proxies, settings.public_url)
 
 

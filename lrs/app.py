@@ -1,9 +1,9 @@
 """Builds the web application from its services: every resource, one error shape, health."""
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask
 
-from lrs import admin, feeds, hooks, http, xapi
+from lrs import admin, feeds, hooks, http, probes, xapi
 from lrs.services import Services
 
 
@@ -18,17 +18,5 @@ def create_app(services: Services) -> Flask:
     xapi.register(app, services.settings.limits.body_max)
     hooks.register(app)
     feeds.register(app)
-    app.add_url_rule("/health/live", view_func=_live)
-    app.add_url_rule("/health/ready", view_func=_ready)
+    probes.register(app, services)
     return app
-
-
-def _live() -> Response:
-    """200 as long as the process answers at all."""
-    return http.answer_json({"status": "live"})
-
-
-def _ready() -> Response:
-    """200 when the store answers, else 503 (`StoreUnavailable`)."""
-    http.services_of_request().store.statements.consistent_through()
-    return http.answer_json({"status": "ready"})

@@ -73,6 +73,20 @@ class Settings:
     )
     log_level: str = _setting("info", "level", "", "Least severe message that is logged: debug, info, warning or error.")
     log_json: bool = _setting(False, "switch", "", "Log one JSON object a line instead of text.")
+    log_requests: bool = _setting(
+        False, "switch", "", "Log a line for every request and every attempt at a target, with the request's id; else only what went wrong."
+    )
+    watch_networks: tuple[str, ...] = _setting(
+        (), "networks", "",
+        "Networks (CIDR, separated by commas) that read `/metrics` and why `/health/ready` is 503 without a credential; unset: this "
+        "machine, unless `behind_proxy`.",
+    )
+    otel_endpoint: str = _setting(
+        "", "url", "", "OTLP/HTTP address that traces are sent to, such as `http://127.0.0.1:4318/v1/traces`; unset: none are made."
+    )
+    ready_lag_seconds: int = _setting(
+        900, "count", "seconds", "How old the oldest statement that no worker has read may be before `/health/ready` is 503."
+    )
     limits: Limits = field(default_factory=Limits)
 
 

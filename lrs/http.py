@@ -25,6 +25,7 @@ from urllib.parse import quote, urlsplit
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from lrs import log
 from lrs.auth import masking
 from lrs.auth.credentials import authenticate
 from lrs.auth.scopes import allowed
@@ -50,12 +51,15 @@ from lrs.statements.documents import PIECE, Large
 from lrs.store.protocols.credentials import Credential, Launch
 from lrs.store.protocols.rejections import Rejection
 from lrs.store.spooled import spooled
+from lrs.traces import REQUEST, STATEMENTS_MOST, Traces
 
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
 HELP = "docs/xapi.md"
 _POSITION = re.compile(rb"&cursor=\d{1,19}\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ARRIVED = "lrs.arrived"
+"""In the environ: when the whole request was here, by `time.perf_counter`."""
 _log = logging.getLogger("lrs.http")
 
 
@@ -114,10 +118,14 @@ def install(app: Flask, services: Services) -> None:
     app.extensions["lrs"] = services
     app.config["MAX_CONTENT_LENGTH"] = services.settings.limits.body_max
 
+    logged = services.settings.log_requests
+
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
+        g.began = request.environ.get(ARRIVED) or time.perf_counter()
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        log.request_id.set(g.request_id)
         url_max = services.settings.limits.url_max
         # a link that we gave, the same URL with a position after it, must never be too long
         length = len(request.path.encode()) + 1 + len(_POSITION.sub(b"", request.query_string))
@@ -127,16 +135,42 @@ def install(app: Flask, services: Services) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-ID"] = _request_id()
+        rule, seconds = request.url_rule, time.perf_counter() - g.get("began", time.perf_counter())
+        services.metrics.request(rule.rule if rule else "unmatched", request.method, response.status_code, seconds)
+        if services.traces and response.status_code < 300:
+            _trace(services.traces, rule.rule if rule else "unmatched", seconds)
+        if logged:
+            _log.info("%s %s %d in %.1f ms", request.method, rule.rule if rule else "unmatched", response.status_code, seconds * 1000,
+                      # never the path itself: in one of them a token stands
+                      extra={"method": request.method, "route": rule.rule if rule else "unmatched", "status": response.status_code,
+                             "milliseconds": round(seconds * 1000, 3),
+                             **({"stored": len(ids), "first": ids[0], "last": ids[-1]} if (ids := g.get("stored")) else {})})
         where = response.headers.get("Location", "")
         if where.startswith("/") and request.script_root:
             response.headers["Location"] = quote(request.script_root) + where
         return response
+
+    @app.teardown_request
+    def over(error: BaseException | None) -> None:
+        log.request_id.set("")
 
     for kind in ANSWERS:
         app.register_error_handler(kind, _known)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(HTTPException, _of_router)
     app.register_error_handler(Exception, _fault)
+
+
+def stored(statements: Sequence[str]) -> None:
+    """Say which statements (ids) this request stored, for its line in the log and its traces."""
+    g.stored = statements
+
+
+def _trace(traces: Traces, route: str, seconds: float) -> None:
+    ids: Sequence[str] = g.get("stored", ())
+    for one in ids[:STATEMENTS_MOST]:
+        traces.span(one, REQUEST, seconds, {"request_id": _request_id(), "http.request.method": request.method, "http.route": route,
+                                            "statements": len(ids)})
 
 
 def services_of_request() -> Services:
@@ -245,6 +279,7 @@ def failed(
         told["help"] = help
     if findings:
         told |= {"total": len({f.index for f in findings}) if total is None else total, "findings": shown}
+    services_of_request().metrics.rejected({finding.rule for finding in findings} or (code,))
     _note(status, code, {**told, **(noted or {})})
     return answer_json(told, status, headers)
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lrs.config import Settings
+from lrs.metrics import Metrics
+from lrs.traces import Traces
 
 if TYPE_CHECKING:
     from lrs.store.open_store import Store
@@ -26,10 +28,13 @@ class Services:
     """Built once, at the edge (`wsgi.py`, the CLI), and passed down.
 
     `wake` tells the consumers that something was stored. It is a hint: it never blocks, never raises, and
-    nothing is lost if nobody hears it. `now_us` is the clock: µs since 1970 UTC.
+    nothing is lost if nobody hears it. `now_us` is the clock: µs since 1970 UTC. `metrics` counts, by default in memory;
+    `traces` are sent where they are wanted.
     """
 
     settings: Settings
     store: Store
     wake: Callable[[], None] = nobody_to_wake
     now_us: Callable[[], int] = now_us
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces | None = None

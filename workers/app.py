@@ -14,13 +14,15 @@ from typing import Any
 import click
 from celery import Celery, Task, signals
 
-from lrs import log
+from lrs import log, traces
 from lrs.config import BadSetting, Settings, file_of, load
 from lrs.errors import StoreUnavailable
-from lrs.services import Services
+from lrs.metrics import Metrics
+from lrs.services import Services, now_us
 from lrs.store.open_store import open_store
 from workers.broker import Bell, configuration, task_name
 from workers.consumers import CONSUMERS, Consumer, Work
+from workers.pulse import Pulse
 
 app = Celery("concord-lrs")
 
@@ -53,7 +55,17 @@ app.add_defaults(lambda: configuration(settings().broker_url))
 @cache
 def services() -> Services:
     """The process's services, opened by its first task."""
-    return Services(settings(), open_store(settings().data))
+    found = settings()
+    return Services(found, open_store(found.data), metrics=Metrics(found.data / "metrics"), traces=traces.opened(found.otel_endpoint))
+
+
+@cache
+def _pulse() -> Pulse:
+    return Pulse(services().store.heartbeats, _owner(), now_us)
+
+
+def _owner() -> str:
+    return f"celery-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
 
 
 @cache
@@ -63,7 +75,7 @@ def _bell() -> Bell:
 
 def _work(name: str) -> Work:
     if name not in _works:
-        _works[name] = CONSUMERS[name].start(services(), f"celery-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}")
+        _works[name] = CONSUMERS[name].start(services(), _owner())
     return _works[name]
 
 
@@ -89,6 +101,8 @@ def run(consumer: Consumer) -> None:
         data = services().settings.data
         with slot_of(consumer, data) as free:
             if free:
+                _pulse().at(consumer.name)
+                _pulse().tell()
                 _turn(consumer, _work(consumer.name))
     except StoreUnavailable as fault:
         _not_before[consumer.name] = time.monotonic() + BACKOFF_SECONDS
@@ -138,4 +152,6 @@ def _close(**_: Any) -> None:
         if close := getattr(work, "close", None):
             close(settings().stop_seconds / 2)
     if services.cache_info().currsize:
+        if known := services().traces:
+            known.close()
         services().store.close()

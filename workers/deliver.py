@@ -15,6 +15,8 @@ from typing import Any
 from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.protocols.work import Attempt, Claimed, TargetRow
+from lrs.traces import ATTEMPT, ROUTE
+from workers.attempts import cause_of, told
 from workers.connectors.base import (
     Answer,
     BatchConnector,
@@ -203,8 +205,29 @@ class Deliverer:
 
         answers = self._answers(call, self._targets.get(call[0].target), clock)
         at = self.clock()
-        return [Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
-                for claimed, answer in zip(call, answers, strict=True)]
+        ended = [Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
+                 for claimed, answer in zip(call, answers, strict=True)]
+        for one in ended:
+            self._tell(one)
+        return ended
+
+    def _tell(self, ended: Ended) -> None:
+        """Count how it ended; log it where it is not delivered or the settings ask for every line. Before it is recorded: an
+        attempt that was made is one, whatever becomes of its record."""
+        claimed, attempt_ = ended.claimed, ended.attempt
+        if attempt_ is None:
+            return
+        try:
+            self.services.metrics.attempted(claimed.target, attempt_.state, attempt_.milliseconds / 1000)
+            if attempt_.state != "delivered" or self.services.settings.log_requests:
+                log.info("%s to %s: %s in %.0f ms%s", claimed.id, claimed.target, attempt_.state, attempt_.milliseconds,
+                         f" ({attempt_.why[:300]})" if attempt_.why else "", extra=told(self.services, claimed, attempt_))
+            if self.services.traces:
+                said = {"target": claimed.target, "delivery": claimed.id, "outcome": attempt_.state,
+                        "http.response.status_code": attempt_.status}
+                self.services.traces.span(cause_of(claimed.payload), ATTEMPT, attempt_.milliseconds / 1000, said, parent=ROUTE)
+        except Exception:  # what is told of an attempt must not cost its record
+            log.exception("an attempt of %s could not be told", claimed.id)
 
     def _attempt(self, claimed: Claimed, answer: Answer, at: int) -> Attempt:
         step = next_step(answer.outcome, claimed.attempts, at, self.rng)

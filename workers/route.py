@@ -8,11 +8,14 @@ again.
 """
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from lrs.services import Services
 from lrs.store.protocols.work import Cursor
+from lrs.traces import REQUEST, ROUTE
 from workers import reread
+from workers.attempts import cause_of
 from workers.round import Round
 
 CONSUMER = reread.ROUTE
@@ -53,6 +56,7 @@ def _route(services: Services, n: int) -> Routed:
     records = store.statements.follow(was.seq, n)
     if not changes and not records:
         return Routed()
+    began = time.monotonic()
     round_ = Round(store, now=services.now_us())
     for change in changes:
         round_.learn(change)
@@ -66,4 +70,8 @@ def _route(services: Services, n: int) -> Routed:
             return Routed(lost=True)
     if not store.work.advance(CONSUMER, was, now, output):
         return Routed(lost=True)
+    if services.traces:
+        for one in output.published:
+            said = {"event": one.event, "achievement": one.event_id, "revision": one.revision}
+            services.traces.span(cause_of(one.body), ROUTE, time.monotonic() - began, said, parent=REQUEST)
     return Routed(len(records), len(changes), len(output.published), len(output.owed))

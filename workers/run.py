@@ -10,6 +10,7 @@ from lrs.errors import StoreUnavailable
 from lrs.services import Services, now_us
 from workers.connectors.registry import connectors
 from workers.consumers import CONSUMERS, Consumer
+from workers.pulse import EVERY, Pulse
 
 log = logging.getLogger("workers")
 POLL_SECONDS = 0.05
@@ -24,19 +25,27 @@ def run_forever(services: Services, stop: threading.Event) -> None:
     repeatable = [target.name for target in services.store.work.targets()
                   if target.connector in known and known[target.connector].dedupes]
     services.store.work.expire_leases(repeatable, owner, now_us())
-    threads = [threading.Thread(target=_loop, args=(consumer, services, owner, stop), name=consumer.name, daemon=True)
+    pulse = Pulse(services.store.heartbeats, owner, now_us)
+    threads = [threading.Thread(target=_loop, args=(consumer, services, owner, stop, pulse), name=consumer.name, daemon=True)
                for consumer in CONSUMERS.values()]
     for thread in threads:
         thread.start()
-    stop.wait()
+    beating = False
+    while not stop.wait(EVERY if beating else POLL_SECONDS):
+        try:
+            pulse.tell()
+            beating = True
+        except StoreUnavailable as error:
+            log.warning("heartbeat: %s", error)
     for thread in threads:
         thread.join(services.settings.stop_seconds)
 
 
-def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Event) -> None:
+def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Event, pulse: Pulse) -> None:
     statements, rest, name = services.store.statements, services.store.work, consumer.name
     work = consumer.start(services, owner)
     while not stop.is_set():
+        pulse.at(name)
         try:
             seen = (statements.data_version(), rest.data_version())
             done = work()
@@ -44,6 +53,7 @@ def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Ev
             while not done and not stop.is_set() and time.monotonic() < until and (
                     not consumer.woken or seen == (statements.data_version(), rest.data_version())):
                 stop.wait(POLL_SECONDS)
+                pulse.at(name)
         except StoreUnavailable as error:
             log.warning("%s: %s; again in %.0f s", name, error, BACKOFF_SECONDS)
             stop.wait(BACKOFF_SECONDS)

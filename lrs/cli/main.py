@@ -20,6 +20,7 @@ NOUNS = {
     "check": "What is wrong with this configuration, and how to mend it.",
     "status": "One screen: accepted, refused, parked, waiting, dead, last export.",
     "settings": "Every setting with its value.",
+    "metrics": "Every metric of /metrics, and what it means.",
     "migrate": "Create or renew the tables in the data directory.",
     "credentials": "Who may talk to this LRS: create, list, test, revoke.",
     "connections": "Live sessions coming in (Zoom): add, list, rotate.",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from lrs import config, log
+from lrs import config, log, metrics
 from lrs.auth import credentials
 from lrs.cli.credentials import first_statement
 from lrs.cli.main import CONFIG_FILE
@@ -44,6 +44,7 @@ def command(ctx: click.Context, data: Path | None, host: str | None, port: str |
     listening = listen(settings.host, settings.port)
     with only_one(settings.data):
         first_credential(settings)
+        metrics.cleared(settings.data / "metrics")
         supervisor = Supervisor(settings, listening, environ)
         try:
             supervisor.start()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import verbs.read
+from lrs import log
 from lrs.ingest.maps import VerbMap, product_map
 from lrs.statements import envelope
 from lrs.statements.members import members
@@ -55,6 +56,7 @@ def prepared(
         target=target,
         voids=target if value["verb"]["id"] == VOIDED else None,
         may_void_any=not VOID_ANY.isdisjoint(provider.scopes),
+        request=log.request_id.get(),
     )
 
 

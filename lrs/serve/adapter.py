@@ -7,11 +7,13 @@ import io
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+from lrs.metrics import Metrics
 from lrs.serve.gateway import Answer, Wsgi, call, environ, refusal
 
 _log = logging.getLogger("lrs.serve")
@@ -81,7 +83,8 @@ class Adapter:
     """
 
     def __init__(self, app: Wsgi, *, threads: int = 16, body_max: int = 16 * 2**20, body_seconds: float = 20,
-                 multipart_max: int = 0, folder: Path | None = None) -> None:
+                 multipart_max: int = 0, folder: Path | None = None, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
         self._app, self._body_max, self._body_seconds = app, body_max, body_seconds
         self._multipart_max, self._folder = max(multipart_max, body_max), folder
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
@@ -97,18 +100,23 @@ class Adapter:
             protocol.close(403)
             return
         if self._stopping:
-            return _send(protocol, refusal(503, "stopping", "the LRS is stopping", Retry_After="2", Connection="close"))
+            return self._refuse(scope, protocol, refusal(503, "stopping", "the LRS is stopping", Retry_After="2", Connection="close"))
         body = await self._read(scope, protocol)
         if isinstance(body, Answer):
-            return _send(protocol, body)
+            return self._refuse(scope, protocol, body)
         if self._working >= QUEUE:
             body.close()
-            return _send(protocol, refusal(503, "busy", "too many requests are waiting", Retry_After="1"))
+            return self._refuse(scope, protocol, refusal(503, "busy", "too many requests are waiting", Retry_After="1"))
         self._working += 1
         try:
             await self._answer(scope, protocol, body)
         finally:
             self._working -= 1
+
+    def _refuse(self, scope: Any, protocol: Any, answer: Answer) -> None:
+        self._metrics.request("refused before a route", scope.method, answer.status, 0.0)
+        self._metrics.rejected((answer.code,))
+        _send(protocol, answer)
 
     async def stop(self, seconds: float) -> bool:
         """Take no more requests; return when those in flight are answered (True) or `seconds` are over (False)."""
@@ -170,6 +178,7 @@ class Adapter:
     async def _answer(self, scope: Any, protocol: Any, body: Body) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
+        arrived = time.perf_counter()
 
         def settle() -> None:
             if not done.done():
@@ -177,13 +186,13 @@ class Adapter:
 
         def work() -> None:
             try:
-                answer = self._call(scope, body)
+                answer = self._call(scope, body, arrived)
                 if answer.rest is None:
                     _send(protocol, answer)
                 else:
                     self._stream(loop, protocol, answer, answer.rest)
             except Exception:
-                _log.exception("an answer to %s %s could not be sent", scope.method, scope.path)
+                _log.exception("an answer to %s %s could not be sent", scope.method, _shown(scope.path))
             finally:
                 body.close()
                 loop.call_soon_threadsafe(settle)
@@ -191,12 +200,12 @@ class Adapter:
         self._pool.submit(work)
         await done
 
-    def _call(self, scope: Any, body: Body) -> Answer:
+    def _call(self, scope: Any, body: Body, arrived: float) -> Answer:
         try:
-            return call(self._app, environ(scope, body.opened(), body.size))
+            return call(self._app, {**environ(scope, body.opened(), body.size), "lrs.arrived": arrived})
         except Exception:
             answer = refusal(500, "internal", "a fault of the LRS; the log holds it under this request id")
-            _log.exception("request %s: %s %s failed", dict(answer.headers)["X-Request-ID"], scope.method, scope.path)
+            _log.exception("request %s: %s %s failed", dict(answer.headers)["X-Request-ID"], scope.method, _shown(scope.path))
             return answer
 
     def _stream(self, loop: asyncio.AbstractEventLoop, protocol: Any, answer: Answer, rest: Iterator[bytes]) -> None:
@@ -213,6 +222,11 @@ class Adapter:
         finally:
             self._streams.release()
             rest.close()  # type: ignore[attr-defined]
+
+
+def _shown(path: str) -> str:
+    """The path as the log may have it: without what may be a token at its end."""
+    return "/".join(path.split("/")[:3])
 
 
 async def _piece(transport: Any, piece: bytes) -> None:

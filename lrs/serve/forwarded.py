@@ -38,6 +38,8 @@ class Forwarded:
             if host:
                 environ["HTTP_HOST"] = host
         else:
+            if said:
+                environ["lrs.forwarded"] = True  # the peer is not the client, and who the client is nobody knows
             said = {}
         if base := _base(said.get("HTTP_X_FORWARDED_PREFIX", "").split(",")[0]) or self._base:
             environ["SCRIPT_NAME"] = base

@@ -17,12 +17,14 @@ WHOLE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A WSGI answer: its first bytes, and an iterator of what follows (None if that is all)."""
+    """A WSGI answer: its first bytes, and an iterator of what follows (None if that is all). `code` says why it is a
+    refusal of the web process."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
     rest: Iterator[bytes] | None = None
+    code: str = ""
 
 
 def environ(scope: Any, body: IO[bytes], size: int) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def refusal(status: int, code: str, message: str, **headers: str) -> Answer:
     body = {"status": status, "code": code, "message": message, "request_id": request_id, "help": "docs/settings.md"}
     lines = [("Content-Type", "application/json"), ("X-Request-ID", request_id)]
     lines += [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return Answer(status, lines, json.dumps(body).encode())
+    return Answer(status, lines, json.dumps(body).encode(), code=code)
 
 
 def _head(started: list[tuple[str, Sequence[tuple[str, str]]]]) -> tuple[int, list[tuple[str, str]]]:

@@ -17,8 +17,10 @@ from granian.http import HTTP1Settings
 from granian.server.common import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from lrs import traces
 from lrs.app import create_app
 from lrs.config import Settings
+from lrs.metrics import Metrics
 from lrs.serve import child
 from lrs.serve.adapter import Adapter
 from lrs.serve.forwarded import Forwarded
@@ -49,11 +51,12 @@ class OnSocket(Server):
 
 
 async def serve(app: Wsgi, listening: socket.socket, settings: Settings, until: asyncio.Event,
-                ready: Callable[[], None] = lambda: None) -> bool:
+                ready: Callable[[], None] = lambda: None, metrics: Metrics | None = None) -> bool:
     """Serve `app` until the event is set, then answer what is in flight; False if `stop_seconds` were not enough."""
     limits = settings.limits
     adapter = Adapter(app, threads=settings.request_threads, body_max=limits.body_max, body_seconds=settings.body_seconds,
-                      multipart_max=limits.attachment_max + limits.body_max, folder=settings.data / "incoming")
+                      multipart_max=limits.attachment_max + limits.body_max, folder=settings.data / "incoming",
+                      metrics=metrics)
     server = OnSocket(
         listening, adapter, interface=Interfaces.RSGI, http=HTTPModes.http1, websockets=False, log_enabled=False,
         backlog=BACKLOG, backpressure=CONNECTIONS, ssl_cert=settings.tls_certificate, ssl_key=settings.tls_key,
@@ -75,10 +78,10 @@ async def serve(app: Wsgi, listening: socket.socket, settings: Settings, until: 
     return answered
 
 
-async def _until_told(app: Wsgi, listening: socket.socket, settings: Settings, ready: Callable[[], None]) -> bool:
+async def _until_told(app: Wsgi, listening: socket.socket, services: Services, ready: Callable[[], None]) -> bool:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    return await serve(app, listening, settings, told, ready)
+    return await serve(app, listening, services.settings, told, ready, services.metrics)
 
 
 def main(parent: int, listening_fd: int, ready_fd: int) -> None:
@@ -88,8 +91,9 @@ def main(parent: int, listening_fd: int, ready_fd: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
     store = open_store(settings.data)
-    app = Forwarded(create_app(Services(settings, store, wake_of(settings))).wsgi_app, settings.trusted_proxies,
-                    settings.public_url)
+    services = Services(settings, store, wake_of(settings), metrics=Metrics(settings.data / "metrics"),
+                        traces=traces.opened(settings.otel_endpoint))
+    app = Forwarded(create_app(services).wsgi_app, settings.trusted_proxies, settings.public_url)
 
     def ready() -> None:
         with contextlib.suppress(OSError):
@@ -101,8 +105,10 @@ def main(parent: int, listening_fd: int, ready_fd: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
-    answered = asyncio.run(_until_told(app, socket.socket(fileno=listening_fd), settings, ready))
+    answered = asyncio.run(_until_told(app, socket.socket(fileno=listening_fd), services, ready))
     store.close()
+    if services.traces:
+        services.traces.close()
     # Threads that hang must not keep the process; what they had not acknowledged is not promised.
     sys.stderr.flush()
     os._exit(0 if answered else 1)

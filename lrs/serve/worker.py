@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 
+from lrs import traces
+from lrs.metrics import Metrics
 from lrs.serve import child
 from lrs.services import Services
 from lrs.store.open_store import open_store
@@ -18,9 +20,13 @@ def main(parent: int) -> None:
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     store = open_store(settings.data)
+    services = Services(settings=settings, store=store, metrics=Metrics(settings.data / "metrics"),
+                        traces=traces.opened(settings.otel_endpoint))
     try:
-        run_forever(Services(settings=settings, store=store), told)
+        run_forever(services, told)
     finally:
+        if services.traces:
+            services.traces.close()
         store.close()
 
 

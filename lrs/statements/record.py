@@ -12,7 +12,8 @@ class Prepared:
     client sent no timestamp and `timestamp` takes the same value. `raw` is the received text, for `same`.
     `terms` are signed 64-bit hashes. `reading` is the JSON of `verbs.Reading`. `target` is the id that the object's
     StatementRef names; `voids` is the same id when the verb is `voided` (xAPI 1.0.3 Data 2.3.2).
-    `may_void_any`: the credential may void statements of other providers.
+    `may_void_any`: the credential may void statements of other providers. `request`: the id of the request that brings
+    it, the same for a whole batch; '' where none does.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Prepared:
     target: str | None = None
     voids: str | None = None
     may_void_any: bool = False
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

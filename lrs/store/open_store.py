@@ -12,6 +12,7 @@ from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.definitions import SqliteDefinitions
 from lrs.store.sqlite.directory import SqliteDirectory
 from lrs.store.sqlite.documents import SqliteDocuments
+from lrs.store.sqlite.heartbeats import SqliteHeartbeats
 from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.rejections import SqliteRejections
@@ -35,6 +36,7 @@ class Store:
     mappings: SqliteMappings
     work: SqliteWork
     sessions: SqliteSessions
+    heartbeats: SqliteHeartbeats
     rejections: SqliteRejections
     payloads: SqlitePayloads
     files: tuple[Database, ...]
@@ -75,6 +77,7 @@ def open_store(place: str | Path) -> Store:
         mappings=SqliteMappings(statements),
         work=SqliteWork(work),
         sessions=SqliteSessions(work),
+        heartbeats=SqliteHeartbeats(work),
         rejections=SqliteRejections(rejections),
         payloads=SqlitePayloads(payloads),
         files=files,

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from lrs.auth.scopes import allowed
 from lrs.errors import Finding, Invalid
-from lrs.http import Refused, answer_json, body, launch_of_request, provider, services_of_request, stream
+from lrs.http import Refused, answer_json, body, launch_of_request, provider, services_of_request, stored, stream
 from lrs.ingest import attached
 from lrs.ingest.attached import attachments_of
 from lrs.ingest.batch import accept
@@ -38,7 +38,9 @@ def post() -> Response:
     only(())
     with _sent() as (text, data):
         added = accept(services_of_request(), text, who, version=rules, data=data, permit=launches.permit())
-    return answer_json([item.id for item in added])
+    ids = [item.id for item in added]
+    stored(ids)
+    return answer_json(ids)
 
 
 def put() -> Response:
@@ -52,6 +54,7 @@ def put() -> Response:
     with _sent() as (text, data):
         accept(services_of_request(), text, who, statement_id=statement_id.lower(), version=rules, data=data,
                permit=launches.permit())
+    stored([statement_id.lower()])
     return Response(status=204)
 
 

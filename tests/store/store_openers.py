@@ -11,6 +11,7 @@ from lrs.store.mongo.credentials import MongoCredentials
 from lrs.store.mongo.database import Database as MongoDatabase
 from lrs.store.mongo.directory import MongoDirectory
 from lrs.store.mongo.documents import MongoDocuments
+from lrs.store.mongo.heartbeats import MongoHeartbeats
 from lrs.store.mongo.mappings import MongoMappings
 from lrs.store.mongo.payloads import MongoPayloads
 from lrs.store.mongo.rejections import MongoRejections
@@ -22,6 +23,7 @@ from lrs.store.sqlite.credentials import SqliteCredentials
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.directory import SqliteDirectory
 from lrs.store.sqlite.documents import SqliteDocuments
+from lrs.store.sqlite.heartbeats import SqliteHeartbeats
 from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.rejections import SqliteRejections
@@ -30,12 +32,12 @@ from lrs.store.sqlite.statements import SqliteStatements
 SQLITE = {
     "attachments": lambda database: FileAttachments(database.path.with_name("attachments")), "audit": SqliteAudit,
     "connections": SqliteConnections, "credentials": SqliteCredentials, "directory": SqliteDirectory, "documents": SqliteDocuments,
-    "mappings": SqliteMappings, "payloads": SqlitePayloads, "rejections": SqliteRejections,
+    "heartbeats": SqliteHeartbeats, "mappings": SqliteMappings, "payloads": SqlitePayloads, "rejections": SqliteRejections,
 }
 MONGO = {
     "attachments": MongoAttachments, "audit": MongoAudit, "connections": MongoConnections, "credentials": MongoCredentials,
-    "directory": MongoDirectory, "documents": MongoDocuments, "mappings": MongoMappings, "payloads": MongoPayloads,
-    "rejections": MongoRejections,
+    "directory": MongoDirectory, "documents": MongoDocuments, "heartbeats": MongoHeartbeats, "mappings": MongoMappings,
+    "payloads": MongoPayloads, "rejections": MongoRejections,
 }
 
 

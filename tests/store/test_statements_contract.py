@@ -3,6 +3,7 @@ import re
 import threading
 import time
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -206,3 +207,15 @@ def test_consistent_through_of_files_goes_on_at_once(open_sqlite, make, equal):
 def test_a_checkpoint_leaves_nothing_waiting(statements_store, make, equal):
     statements_store.add([make() for _ in range(100)], equal)
     assert statements_store.checkpoint() == 0
+
+
+def test_statements_know_the_request_that_brought_them_first(open_statements, make, equal):
+    store = open_statements()
+    one, two, plain, alone = make(), make(), make(), make()
+    store.add([replace(one, request="r-1"), replace(two, request="r-1")], equal)
+    store.add([plain], equal)
+    store.add([replace(one, request="r-2")], equal)
+    store.add([replace(two, request="r-3"), replace(alone, request="r-3")], equal)
+    asked = [one.id, two.id, plain.id, alone.id, str(uuid.uuid4())]
+    assert open_statements().requests(asked) == {one.id: "r-1", two.id: "r-1", alone.id: "r-3"}
+    assert store.requests([]) == {}

@@ -291,7 +291,9 @@ def test_a_store_that_cannot_answer_is_503_with_retry_after(
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
 
-def test_health_says_live_and_ready(client: FlaskClient) -> None:
+def test_health_says_live_and_ready(client: FlaskClient, services: Services) -> None:
     client.environ_base.clear()
     assert client.get("/health/live").json == {"status": "live"}
+    assert (client.get("/health/ready").status_code, client.get("/health/ready").json) == (503, {"status": "not ready"})
+    services.store.heartbeats.beat("worker", dict.fromkeys(("route", "deliver"), services.now_us()))
     assert client.get("/health/ready").json == {"status": "ready"}

@@ -45,6 +45,8 @@ def document(new: Prepared, seq: int, text: bytes, *, voided: bool, void_effecti
     """The document of a statement that is about to be stored."""
     said: Document = {"_id": key(new.id), "seq": Int64(seq), "text": text, "reading": new.reading, "terms": packed(new.terms),
                       "credential_id": new.credential_id, "provider": new.provider, "voided": voided, "void_effective": void_effective}
+    if new.request:
+        said["request"] = new.request
     if new.target is not None:
         said["target"] = key(new.target)
     if new.voids is not None:

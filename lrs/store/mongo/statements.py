@@ -55,6 +55,13 @@ class MongoStatements(StatementsExamined):
             found = calls.one(STATEMENTS, {"_id": rows.key(statement_id), "voided": voided}, FIELDS)
         return None if found is None else rows.record(found)
 
+    def requests(self, statement_ids: Sequence[str]) -> dict[str, str]:
+        """The id of the request that brought each of these statements; without those of which it is not known."""
+        names = {rows.key(one): one for one in statement_ids}
+        with self._database.read() as calls:
+            found = calls.find(STATEMENTS, {"_id": {"$in": list(names)}, "request": {"$exists": True}}, {"request": 1}) if names else []
+        return {names[one["_id"]]: str(one["request"]) for one in found}
+
     def page(self, query: Query) -> Page:
         """Not-voided records that match, newest first or ascending; up to consistent-through only.
 

@@ -29,6 +29,11 @@ class Statements(Protocol):
         """The statement with this id that is (not) voided; None if there is none."""
         ...
 
+    def requests(self, statement_ids: Sequence[str]) -> dict[str, str]:
+        """The id of the request that brought each of these statements, for at least 30 days; without those of which it is not
+        known."""
+        ...
+
     def page(self, query: Query) -> Page:
         """Not-voided records that match, newest first or ascending; up to consistent-through only."""
         ...

@@ -10,7 +10,7 @@ from lrs.errors import Conflict, StoreUnavailable
 from lrs.statements.envelope import text
 from lrs.statements.instants import printed
 from lrs.statements.record import Added, Page, Prepared, Query, Record
-from lrs.store.sqlite import clock, postings, references, rows
+from lrs.store.sqlite import clock, postings, references, requests, rows
 from lrs.store.sqlite.clock import Clock, Ticks
 from lrs.store.sqlite.commit import GroupCommit
 from lrs.store.sqlite.database import Database
@@ -36,6 +36,7 @@ class SqliteStatements(StatementsExamined):
     def migrate(self) -> None:
         """Create the tables and the key of the terms where they are missing."""
         self._database.migrate("statements", SCRIPTS)
+        self._database.migrate("requests", requests.SCRIPTS)
 
     @property
     def term_key(self) -> bytes:
@@ -52,7 +53,7 @@ class SqliteStatements(StatementsExamined):
         return self._commits.run(lambda db: self._add(db, batch, same))
 
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
-        now = max(self._clock.advance(db, len(batch)), rows.highest(db) + 1)
+        first = now = max(self._clock.advance(db, len(batch)), rows.highest(db) + 1)
         added: list[Added] = []
         adding = _Adding(db, batch)
         for index, new in enumerate(batch):
@@ -66,6 +67,8 @@ class SqliteStatements(StatementsExamined):
             else:
                 raise Conflict(index, new.id, stored[1])
         adding.write()
+        if now > first and batch[0].request:
+            requests.note(db, first, now - 1, batch[0].request)
         self._clock.cover(db, now)
         return added
 
@@ -75,6 +78,11 @@ class SqliteStatements(StatementsExamined):
             row = db.execute(f"SELECT {rows.COLUMNS} FROM statements WHERE id = ? AND voided = ?",
                              (rows.key(statement_id), voided)).fetchone()
         return None if row is None else rows.record(row)
+
+    def requests(self, statement_ids: Sequence[str]) -> dict[str, str]:
+        """The id of the request that brought each of these statements, for 30 days; without those of which it is not known."""
+        with self._database.read() as db:
+            return requests.of(db, statement_ids)
 
     def page(self, query: Query) -> Page:
         """Not-voided records that match, newest first or ascending; up to consistent-through only.
