@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["BEGIN", "NAMES", "OF_WORKERS", "PEOPLE", "READERS", "STEPS", "WEIGHTS", "Follower", "Reader"]
 
 
+LEASE = (3 * 5 + 30) * SECOND
+"""µs: three exchanges with a target, and what is beside them."""
+
+
 @dataclass
 class Follower:
     """A client that follows the statements by X-Experience-API-Consistent-Through only."""
@@ -88,21 +92,25 @@ def reread(world: World, worker: Worker | None) -> None:
 def turn(world: World, worker: Worker | None) -> None:
     """A deliverer records what ended and claims for its free hands."""
     assert worker is not None
-    ended, wall = worker.ended, world.clocks.wall()
+    ended, wall, true = worker.ended, world.clocks.wall(), world.clocks.true
     hands, eased = worker.hands, dict(world.watch.eased)
     try:
         calls = hands.turn(ended, world.rng.randrange(9))
     finally:
         world.watch.recorded(ended, eased)  # what was written stands, whatever became of the writer
     worker.ended = worker.ended[len(ended):]
+    for one in (one for call in calls for one in call):
+        for other in world.workers:
+            before = other.since.get(one.id)
+            must(before is None or world.clocks.true - before >= LEASE, "what somebody is sending is given to nobody else before its lease "
+                 "is over", one.id, other.name)
+    worker.since |= {one.id: true for call in calls for one in call}
     worker.calls += calls
     if ended or calls:
         claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
         world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
     world.watch.claimed(calls, wall)
     world.poison(calls)
-    if calls and world.rng.random() < 0.2:  # a clock that is set while calls are out is what leases must not see
-        clock(world, None)
 
 
 def exchange(world: World, worker: Worker | None) -> None:
@@ -111,6 +119,8 @@ def exchange(world: World, worker: Worker | None) -> None:
     if not worker.calls:
         return
     call = worker.calls.pop(world.rng.randrange(len(worker.calls)))
+    for one in call:
+        worker.since.pop(one.id, None)
     network = world.network
     network.elapsed, network.answers = 0, []
     try:

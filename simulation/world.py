@@ -45,12 +45,13 @@ class Worker:
     hands: Deliverer = field(init=False)
     calls: list[list[Claimed]] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
+    since: dict[str, int] = field(default_factory=dict)
     lives: int = 0
 
     def start(self, rng: random.Random) -> None:
         """A new process, with nothing in its hands."""
         self.lives += 1
-        self.calls, self.ended = [], []
+        self.calls, self.ended, self.since = [], [], {}
         self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, connectors(self.network), rng.random,
                                uptime=self.network.monotonic, alone=self.alone)
 
