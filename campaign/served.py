@@ -108,7 +108,7 @@ class Served:
             made = credentials.create(store.credentials, name="Campaign", public_url="http://lrs.example", scopes=SCOPES)
             sender = credentials.create(store.credentials, name="Sender", public_url="http://lrs.example", scopes=SENDER)
         self.key, self.secret = made.credential.key, made.secret
-        self._sender = sender.credential.key, sender.secret
+        self.sending = self._sender = sender.credential.key, sender.secret
         self._process: subprocess.Popen[bytes] | None = None
 
     def caller(self, timeout: float = 30.0) -> Caller:

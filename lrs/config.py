@@ -58,6 +58,10 @@ class Settings:
     tls_key: Path | None = _setting(None, "path", "", "PEM file with the certificate's private key.")
     request_threads: int = _setting(16, "count", "threads", "Requests worked on at the same time.")
     body_seconds: int = _setting(20, "count", "seconds", "How long a client may take to send a body; then 408.")
+    refused_max: int = _setting(
+        200, "count", "a second",
+        "Refused requests (400, 401, 403, 413, 415, 422) of a client; more for 5 seconds, and it is answered 429 for 10 seconds.",
+    )
     stop_seconds: int = _setting(20, "count", "seconds", "How long a stop waits for requests and deliveries in flight.")
     broker_url: str = _setting(
         "", "broker", "", "Celery's broker, `redis://…` or `amqp://…`; unset, a worker of `lrs serve` does all work without one."

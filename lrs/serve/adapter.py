@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import io
 import logging
+import math
 import tempfile
 import threading
 import time
@@ -15,6 +17,7 @@ from typing import IO, Any
 
 from lrs.metrics import Metrics
 from lrs.serve.gateway import Answer, Wsgi, call, environ, refusal
+from lrs.serve.refusals import COUNTED, Refusals
 
 _log = logging.getLogger("lrs.serve")
 
@@ -79,17 +82,21 @@ class Adapter:
     A request gets a thread only when its body is whole, so slow senders hold none. A body beyond `body_max` bytes (with
     attachments, multipart/mixed, beyond `multipart_max`) is read to its end and thrown away, so that its sender reads the
     413 and not a broken pipe. Who sends longer than `body_seconds`, and a second for each megabyte, is answered 408.
-    What is larger than a megabyte waits in a file of `folder`, not in memory.
+    What is larger than a megabyte waits in a file of `folder`, not in memory. Who is refused more than `refused_max` times a
+    second for `refusals.SECONDS` is answered 429 without a thread for a while (0: never): by its `Authorization`, and where it
+    sends none by its address, if that is its own (not `proxied`).
     """
 
     def __init__(self, app: Wsgi, *, threads: int = 16, body_max: int = 16 * 2**20, body_seconds: float = 20,
-                 multipart_max: int = 0, folder: Path | None = None, metrics: Metrics | None = None) -> None:
+                 multipart_max: int = 0, folder: Path | None = None, metrics: Metrics | None = None,
+                 refused_max: int = 0, proxied: bool = False) -> None:
         self._metrics = metrics or Metrics()
         self._app, self._body_max, self._body_seconds = app, body_max, body_seconds
         self._multipart_max, self._folder = max(multipart_max, body_max), folder
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         # A client that reads a streamed answer slowly does hold a thread: never more than half of them.
         self._streams = threading.BoundedSemaphore(max(1, threads // 2))
+        self._refusals, self._refused_max, self._proxied = Refusals(refused_max), refused_max, proxied
         self._reading = 0
         self._working = 0
         self._stopping = False
@@ -104,6 +111,10 @@ class Adapter:
         body = await self._read(scope, protocol)
         if isinstance(body, Answer):
             return self._refuse(scope, protocol, body)
+        if self._refusals and (rest := self._refusals.rest(self._client(scope), time.monotonic())):
+            body.close()
+            why = f"more than refused_max = {self._refused_max} requests a second were refused: correct them, and wait"
+            return self._refuse(scope, protocol, refusal(429, "refused_too_often", why, Retry_After=str(math.ceil(rest))))
         if self._working >= QUEUE:
             body.close()
             return self._refuse(scope, protocol, refusal(503, "busy", "too many requests are waiting", Retry_After="1"))
@@ -180,13 +191,19 @@ class Adapter:
         done: asyncio.Future[None] = loop.create_future()
         arrived = time.perf_counter()
 
+        status = 0
+
         def settle() -> None:
+            if status in COUNTED:
+                self._refusals.refused(self._client(scope), time.monotonic())
             if not done.done():
                 done.set_result(None)
 
         def work() -> None:
+            nonlocal status
             try:
                 answer = self._call(scope, body, arrived)
+                status = answer.status
                 if answer.rest is None:
                     _send(protocol, answer)
                 else:
@@ -199,6 +216,11 @@ class Adapter:
 
         self._pool.submit(work)
         await done
+
+    def _client(self, scope: Any) -> str:
+        if authorization := scope.headers.get("authorization"):  # a secret: only its hash is kept
+            return hashlib.blake2b(authorization.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        return "" if self._proxied else str(scope.client).rpartition(":")[0]
 
     def _call(self, scope: Any, body: Body, arrived: float) -> Answer:
         try:

@@ -56,7 +56,8 @@ async def serve(app: Wsgi, listening: socket.socket, settings: Settings, until: 
     limits = settings.limits
     adapter = Adapter(app, threads=settings.request_threads, body_max=limits.body_max, body_seconds=settings.body_seconds,
                       multipart_max=limits.attachment_max + limits.body_max, folder=settings.data / "incoming",
-                      metrics=metrics)
+                      metrics=metrics, refused_max=settings.refused_max,
+                      proxied=bool(settings.behind_proxy or settings.trusted_proxies))
     server = OnSocket(
         listening, adapter, interface=Interfaces.RSGI, http=HTTPModes.http1, websockets=False, log_enabled=False,
         backlog=BACKLOG, backpressure=CONNECTIONS, ssl_cert=settings.tls_certificate, ssl_key=settings.tls_key,

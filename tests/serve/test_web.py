@@ -27,6 +27,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         time.sleep(0.7)
     if path == "/fault":
         raise RuntimeError("on purpose")
+    if path == "/refused":
+        start_response("400 Bad Request", [])
+        return [b"no"]
     if path == "/long":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return (b"x" * 65_536 for _ in range(80))

@@ -27,6 +27,7 @@ __all__ = ["receiver", "services"]  # fixtures
 def suspects(services, receiver, monkeypatch):
     """Three deliveries that were lost in company, twice."""
     monkeypatch.setattr(alone, "LOOK_EVERY", 0.0)
+    monkeypatch.setenv("LRS_CONFIG", "lrs.toml")  # what `lrs serve` sets, also where there is none
     webhook(services, receiver.url)
     for n in range(3):
         owe(services, "hook", {"event": "learning.completed", "id": f"ach-{n}", "revision": 1})
