@@ -132,8 +132,9 @@ def install(app: Flask, services: Services) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-ID"] = _request_id()
-        rule, seconds = request.url_rule, time.perf_counter() - g.get("began", time.perf_counter())
-        told(services, request.method, rule.rule if rule else "unmatched", response.status_code, seconds, _request_id(), g.get("stored", ()))
+        route = request.url_rule.rule if request.url_rule else "unmatched"
+        seconds = time.perf_counter() - g.get("began", time.perf_counter())
+        told(services, request.method, route, response.status_code, seconds, _request_id(), g.get("stored", ()))
         where = response.headers.get("Location", "")
         if where.startswith("/") and request.script_root:
             response.headers["Location"] = quote(request.script_root) + where

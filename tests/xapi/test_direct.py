@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from lrs.app import create_app
@@ -63,6 +64,15 @@ def test_what_succeeds_does_not_pass_through_the_framework(client: FlaskClient) 
     assert seen == []
     assert client.get(WHERE, query_string={"statementId": ONE["id"]}).status_code == 200
     assert seen == ["GET"]
+
+
+def test_it_is_counted_and_the_request_is_kept_with_its_statement(client: FlaskClient, services: Services) -> None:
+    client.post(WHERE, json=ONE, headers={"X-Request-ID": "a.1"})
+    client.post(WHERE, json=[{"actor": 1}])
+    text = services.metrics.exposed(CollectorRegistry()).decode()
+    for status in (200, 400):
+        assert f'lrs_requests_total{{method="POST",route="{WHERE}",status="{status}"}} 1.0' in text
+    assert services.store.statements.requests([ONE["id"]]) == {ONE["id"]: "a.1"}
 
 
 def test_a_revoked_credential_is_refused_at_the_next_post(client: FlaskClient, services: Services) -> None:
