@@ -15,7 +15,7 @@ def create_app(services: Services) -> Flask:
     # first: the error shape that http installs is the one that answers, for this API's routes too
     admin.register(app)
     http.install(app, services)
-    xapi.register(app, services.settings.limits.body_max)
+    xapi.register(app, services)
     hooks.register(app)
     feeds.register(app)
     probes.register(app, services)

@@ -51,7 +51,7 @@ from lrs.statements.documents import PIECE, Large
 from lrs.store.protocols.credentials import Credential, Launch
 from lrs.store.protocols.rejections import Rejection
 from lrs.store.spooled import spooled
-from lrs.traces import REQUEST, STATEMENTS_MOST, Traces
+from lrs.traces import REQUEST, STATEMENTS_MOST
 
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
@@ -118,13 +118,10 @@ def install(app: Flask, services: Services) -> None:
     app.extensions["lrs"] = services
     app.config["MAX_CONTENT_LENGTH"] = services.settings.limits.body_max
 
-    logged = services.settings.log_requests
-
     @app.before_request
     def begin() -> None:
-        given = request.headers.get("X-Request-ID", "")
         g.began = request.environ.get(ARRIVED) or time.perf_counter()
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.request_id = request_id(request.headers.get("X-Request-ID", ""))
         log.request_id.set(g.request_id)
         url_max = services.settings.limits.url_max
         # a link that we gave, the same URL with a position after it, must never be too long
@@ -135,16 +132,9 @@ def install(app: Flask, services: Services) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-ID"] = _request_id()
-        rule, seconds = request.url_rule, time.perf_counter() - g.get("began", time.perf_counter())
-        services.metrics.request(rule.rule if rule else "unmatched", request.method, response.status_code, seconds)
-        if services.traces and response.status_code < 300:
-            _trace(services.traces, rule.rule if rule else "unmatched", seconds)
-        if logged:
-            _log.info("%s %s %d in %.1f ms", request.method, rule.rule if rule else "unmatched", response.status_code, seconds * 1000,
-                      # never the path itself: in one of them a token stands
-                      extra={"method": request.method, "route": rule.rule if rule else "unmatched", "status": response.status_code,
-                             "milliseconds": round(seconds * 1000, 3),
-                             **({"stored": len(ids), "first": ids[0], "last": ids[-1]} if (ids := g.get("stored")) else {})})
+        route = request.url_rule.rule if request.url_rule else "unmatched"
+        seconds = time.perf_counter() - g.get("began", time.perf_counter())
+        told(services, request.method, route, response.status_code, seconds, _request_id(), g.get("stored", ()))
         where = response.headers.get("Location", "")
         if where.startswith("/") and request.script_root:
             response.headers["Location"] = quote(request.script_root) + where
@@ -166,11 +156,23 @@ def stored(statements: Sequence[str]) -> None:
     g.stored = statements
 
 
-def _trace(traces: Traces, route: str, seconds: float) -> None:
-    ids: Sequence[str] = g.get("stored", ())
-    for one in ids[:STATEMENTS_MOST]:
-        traces.span(one, REQUEST, seconds, {"request_id": _request_id(), "http.request.method": request.method, "http.route": route,
-                                            "statements": len(ids)})
+def told(services: Services, method: str, route: str, status: int, seconds: float, named: str, ids: Sequence[str] = ()) -> None:
+    """Count an answered request, and write its line and its traces where they are wanted. `named`: its id; `ids`: of the
+    statements that it stored; `route` never the path itself: in one of them a token stands."""
+    services.metrics.request(route, method, status, seconds)
+    if services.traces and status < 300:
+        for one in ids[:STATEMENTS_MOST]:
+            services.traces.span(one, REQUEST, seconds, {"request_id": named, "http.request.method": method, "http.route": route,
+                                                         "statements": len(ids)})
+    if services.settings.log_requests:
+        _log.info("%s %s %d in %.1f ms", method, route, status, seconds * 1000,
+                  extra={"method": method, "route": route, "status": status, "milliseconds": round(seconds * 1000, 3),
+                         **({"stored": len(ids), "first": ids[0], "last": ids[-1]} if ids else {})})
+
+
+def request_id(given: str) -> str:
+    """The id of a request that brings this one in X-Request-ID: the same where it is fit to be one, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def services_of_request() -> Services:

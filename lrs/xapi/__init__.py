@@ -4,7 +4,8 @@ from __future__ import annotations
 from flask import Blueprint, Flask, request
 
 from lrs.http import Refused
-from lrs.xapi import about, alternate, documents, known, launches, statements
+from lrs.services import Services
+from lrs.xapi import about, alternate, direct, documents, known, launches, statements
 from lrs.xapi.browsers import for_browsers
 from lrs.xapi.responses import STATEMENTS, packed_if_asked, with_version
 
@@ -21,13 +22,14 @@ ROUTES = (
 )
 
 
-def register(app: Flask, body_max: int) -> None:
+def register(app: Flask, services: Services) -> None:
     """Serve the resources with and without a slash at the end, also by the alternate request syntax."""
     xapi = Blueprint("xapi", __name__)
     # of the app, not of the blueprint: what the router refuses (404, 405) belongs to no blueprint
     for last_word in (packed_if_asked, with_version, for_browsers):
         app.after_request(last_word)
-    app.wsgi_app = alternate.Alternate(app.wsgi_app, body_max)  # type: ignore[method-assign]
+    unfolded = alternate.Alternate(app.wsgi_app, services.settings.limits.body_max)
+    app.wsgi_app = direct.Direct(unfolded, services)  # type: ignore[method-assign]
 
     @xapi.before_request
     def readable() -> None:

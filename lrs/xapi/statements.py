@@ -22,6 +22,7 @@ from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.store.protocols.attachments import Staged
 from lrs.xapi import launches
+from lrs.xapi.direct import RAISED
 from lrs.xapi.known import definitions_of
 from lrs.xapi.params import answered, only, pairs, version
 from lrs.xapi.responses import STATEMENTS, statements
@@ -36,6 +37,8 @@ def post() -> Response:
     who = provider("statements/write", launched=True)
     rules = version()
     only(())
+    if refused := request.environ.pop(RAISED, None):
+        raise refused
     with _sent() as (text, data):
         added = accept(services_of_request(), text, who, version=rules, data=data, permit=launches.permit())
     ids = [item.id for item in added]

@@ -28,16 +28,18 @@ LOG: tuple[Mutant, ...] = (
         """        return self._commits.run(lambda db: self._add(db, batch, same))
 
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
-        now = max(self._clock.advance(db, len(batch)), rows.highest(db) + 1)
+        time = self._clock.advance(db, len(batch))
+        first = now = max(time, rows.highest(db) + 1)
 """,
         """        early = self._now()
         return self._commits.run(lambda db: self._add(db, batch, same, early))
 
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same, early: int) -> list[Added]:
-        self._clock.advance(db, len(batch))
+        time = self._clock.advance(db, len(batch))
         now = early
         while db.execute("SELECT 1 FROM statements WHERE seq = ?", (now,)).fetchone():
             now += 1
+        first = now
 """,
         ("tests/store/test_statements_processes.py::test_who_waits_for_the_lock_is_stamped_when_he_has_it",)),
     Mutant(
@@ -90,7 +92,7 @@ LOG: tuple[Mutant, ...] = (
         ("tests/store/test_statements_contract.py::test_paging_gives_each_record_once_while_others_arrive",)),
     Mutant(
         "merged-postings-vanish", "The index that was merged finds what the recent one found.", "lrs/store/sqlite/postings.py",
-        '                db.executemany("INSERT OR IGNORE INTO terms_main VALUES (?, ?, ?)", rows)\n', "",
+        '                tables.insert(db, "INSERT OR IGNORE INTO terms_main", rows)\n', "",
         ("tests/store/test_statements_contract.py::test_a_page_reads_recent_and_merged_rows_together",)),
     Mutant(
         "references-are-not-indexed", "A statement is found by what the statement it refers to is about, whichever came first.", STATEMENTS,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from lrs.store.protocols.credentials import Credential, Launch
 from lrs.store.sqlite.database import Database
@@ -55,8 +55,7 @@ class SqliteCredentials:
 
     def by_key(self, key: str) -> Credential | None:
         """The credential with this key, revoked ones included."""
-        with self._database.read() as db:
-            row = db.execute(f"SELECT {COLUMNS} FROM credentials WHERE key = ?", (key,)).fetchone()
+        row = self._database.row(f"SELECT {COLUMNS} FROM credentials WHERE key = ?", (key,))
         return _credential(row) if row else None
 
     def list(self) -> list[Credential]:
@@ -91,6 +90,7 @@ class SqliteCredentials:
             return db.execute("UPDATE credentials SET revoked = 1 WHERE key = ?", (key,)).rowcount == 1
 
 
+@lru_cache(maxsize=256)
 def _credential(row: tuple) -> Credential:
     key, name, provider, scopes, digest, authority, created, revoked, origins, expires, launch, fetch = row
     limits = None

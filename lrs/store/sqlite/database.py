@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lrs.errors import StoreUnavailable
 from lrs.store.sqlite.turns import Turns
@@ -58,10 +59,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A snapshot of the file on this thread's own connection; a nested call joins it."""
-        self._must_be_open()
-        connection = getattr(self._local, "reader", None)
-        if connection is None:
-            connection = self._local.reader = self.connect()
+        connection = self._reader()
         try:
             if connection.in_transaction:
                 yield connection
@@ -73,6 +71,23 @@ class Database:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise StoreUnavailable(error) from error
+
+    def row(self, sql: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
+        """The one row, or none, that a SELECT finds: it is a snapshot by itself, and costs a third of `read`."""
+        connection = self._reader()
+        try:
+            # all of them, or the snapshot would stay open
+            found = connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(error) from error
+        return found[0] if found else None
+
+    def _reader(self) -> sqlite3.Connection:
+        self._must_be_open()
+        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if connection is None:
+            connection = self._local.reader = self.connect()
+        return connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Sequence
 
@@ -23,7 +22,7 @@ class SqliteMappings:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._local = threading.local()
+        self._known: dict[str, Mapping] = {}
 
     def migrate(self) -> None:
         """Create the table where it is missing."""
@@ -44,23 +43,17 @@ class SqliteMappings:
         return Mapping(*row) if row else None
 
     def active(self, kind: str) -> Mapping | None:
-        """The active version; asked of the file only when somebody has committed to it."""
-        # the number is read before the row: a commit between the two is met by the next call
-        version = self._database.data_version()
-        known: dict[str, tuple[int, Mapping | None]] = self._local.__dict__.setdefault("known", {})
-        if kind in known and known[kind][0] == version:
-            return known[kind][1]
-        there = known[kind][1] if kind in known else None
-        with self._database.read() as db:
-            row = db.execute("SELECT number FROM mappings WHERE kind = ? AND state = 'active'", (kind,)).fetchone()
-            if row is None:
-                found = None
-            elif there is not None and there.number == row[0]:
-                found = there
-            else:
-                found = Mapping(*db.execute("SELECT * FROM mappings WHERE kind = ? AND number = ?", (kind, row[0])).fetchone())
-        known[kind] = (version, found)
-        return found
+        """The active version; its number is read each time, the rest of it when the number is another one."""
+        row = self._database.row("SELECT number FROM mappings WHERE kind = ? AND state = 'active'", (kind,))
+        if row is None:
+            return None
+        there = self._known.get(kind)
+        if there is None or there.number != row[0]:
+            there = self.get(kind, row[0])
+            if there is None or there.state != "active":
+                return self.active(kind)  # another one was applied in between
+            self._known[kind] = there
+        return there
 
     def list(self, kind: str) -> list[Mapping]:
         """All versions, the newest first."""

@@ -57,15 +57,12 @@ between two rows and keeps it for milliseconds."""
 
 def insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Write rows of one width; `into` is the statement up to its VALUES."""
-    at, size = 0, AT_ONCE
-    while at < len(rows):
-        while size > len(rows) - at:
-            size //= 2
-        db.execute(_inserting(into, size, len(rows[at])), tuple(chain.from_iterable(rows[at:at + size])))
-        at += size
+    for at in range(0, len(rows), AT_ONCE):
+        some = rows[at:at + AT_ONCE]
+        db.execute(_inserting(into, len(some), len(some[0])), tuple(chain.from_iterable(some)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4 * AT_ONCE)
 def _inserting(into: str, rows: int, columns: int) -> str:
     row = f"({','.join('?' * columns)})"
     return f"{into} VALUES {','.join([row] * rows)}"

@@ -53,7 +53,8 @@ class SqliteStatements(StatementsExamined):
         return self._commits.run(lambda db: self._add(db, batch, same))
 
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
-        first = now = max(self._clock.advance(db, len(batch)), rows.highest(db) + 1)
+        time = self._clock.advance(db, len(batch))
+        first = now = max(time, rows.highest(db) + 1)
         added: list[Added] = []
         adding = _Adding(db, batch)
         for index, new in enumerate(batch):
@@ -69,7 +70,8 @@ class SqliteStatements(StatementsExamined):
         adding.write()
         if now > first and batch[0].request:
             requests.note(db, first, now - 1, batch[0].request)
-        self._clock.cover(db, now)
+        if now > time + len(batch):  # else the clock has seen to it
+            self._clock.cover(db, now)
         return added
 
     def get(self, statement_id: str, *, voided: bool = False) -> Record | None:
