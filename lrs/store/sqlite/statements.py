@@ -201,7 +201,8 @@ class _Adding:
         target = None if new.target is None else rows.key(new.target)
         body = text(new.parts, printed(seq))
         self._rows.append((seq, name, body, new.reading, rows.packed(new.terms), new.credential_id, new.provider, target,
-                           None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective, None if self._begun else new.request))
+                           None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective,
+                           None if self._begun else new.request))
         self._begun = True
         self._postings += [(term, seq, 0) for term in new.terms]
         self._stored[name] = (seq, body)
