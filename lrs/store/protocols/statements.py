@@ -30,8 +30,7 @@ class Statements(Protocol):
         ...
 
     def requests(self, statement_ids: Sequence[str]) -> dict[str, str]:
-        """The id of the request that brought each of these statements, for at least 30 days; without those of which it is not
-        known."""
+        """The id of the request that brought each of these statements; without those of which it is not known."""
         ...
 
     def page(self, query: Query) -> Page:

@@ -1,30 +1,28 @@
-"""Which request brought a statement: one row a request, written with its statements, for as long as refusals are kept."""
+"""Which request brought a statement: its id stands in the row of the first statement that it stored, and in no other.
+
+A table of its own would be one more page in each commit, a tenth of what a single statement costs; in every row it would be
+500 times the bytes for a batch.
+"""
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
 
-from lrs.store.protocols.rejections import KEPT_US
 from lrs.store.sqlite import rows
 
-SCRIPTS = ("CREATE TABLE requests (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, id TEXT NOT NULL)",)
-FORGOTTEN = 4
-"""Old rows that a new one takes away: more than come, so that the table shrinks to what is to be kept."""
-
-
-def note(db: sqlite3.Connection, first: int, last: int, request: str) -> None:
-    """The request stored the statements with first ≤ seq ≤ last, and no other did."""
-    db.execute("INSERT INTO requests VALUES (?, ?, ?)", (last, first, request))
-    db.execute("DELETE FROM requests WHERE last IN (SELECT last FROM requests WHERE last < ? ORDER BY last LIMIT ?)",
-               (last - KEPT_US, FORGOTTEN))
+SCRIPTS = ("ALTER TABLE statements ADD COLUMN request TEXT",)
+"""'' in the first row of a request that has no id; NULL in the rows after the first, and in those of before this column."""
+LOOKED_AT = 5_000
+"""Rows before the statement that are looked at for the first one of its request."""
 
 
 def of(db: sqlite3.Connection, statement_ids: Sequence[str]) -> dict[str, str]:
-    """The request of each of these statements where it is known."""
+    """The request of each of these statements where it is known. The rows between two first ones are of one request:
+    their seqs were drawn in one go."""
     found: dict[str, str] = {}
     for one in statement_ids:
-        row = db.execute("""SELECT r.id FROM statements s JOIN requests r ON r.last = (SELECT min(last) FROM requests WHERE last >= s.seq)
-                            WHERE s.id = ? AND r.first <= s.seq""", (rows.key(one),)).fetchone()
-        if row is not None:
+        row = db.execute("""SELECT request FROM (SELECT request FROM statements WHERE seq <= (SELECT seq FROM statements WHERE id = ?)
+                              ORDER BY seq DESC LIMIT ?) WHERE request IS NOT NULL LIMIT 1""", (rows.key(one), LOOKED_AT)).fetchone()
+        if row is not None and row[0]:
             found[one] = str(row[0])
     return found

@@ -54,7 +54,7 @@ class SqliteStatements(StatementsExamined):
 
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
         time = self._clock.advance(db, len(batch))
-        first = now = max(time, rows.highest(db) + 1)
+        now = max(time, rows.highest(db) + 1)
         added: list[Added] = []
         adding = _Adding(db, batch)
         for index, new in enumerate(batch):
@@ -68,8 +68,6 @@ class SqliteStatements(StatementsExamined):
             else:
                 raise Conflict(index, new.id, stored[1])
         adding.write()
-        if now > first and batch[0].request:
-            requests.note(db, first, now - 1, batch[0].request)
         if now > time + len(batch):  # else the clock has seen to it
             self._clock.cover(db, now)
         return added
@@ -82,7 +80,7 @@ class SqliteStatements(StatementsExamined):
         return None if row is None else rows.record(row)
 
     def requests(self, statement_ids: Sequence[str]) -> dict[str, str]:
-        """The id of the request that brought each of these statements, for 30 days; without those of which it is not known."""
+        """The id of the request that brought each of these statements, without those of which it is not known."""
         with self._database.read() as db:
             return requests.of(db, statement_ids)
 
@@ -187,6 +185,7 @@ class _Adding:
         self._stored = {row[0]: row[1:] for row in self._among("SELECT id, seq, text FROM statements WHERE id", names)}
         self._referred = {row[0] for row in self._among("SELECT target FROM statements WHERE target", names)}
         self._rows: list[tuple[object, ...]] = []
+        self._begun = False
         self._postings: list[tuple[int, int, int]] = []
 
     def stored(self, new: Prepared) -> tuple[int, bytes] | None:
@@ -204,7 +203,9 @@ class _Adding:
         target = None if new.target is None else rows.key(new.target)
         body = text(new.parts, printed(seq))
         self._rows.append((seq, name, body, new.reading, rows.packed(new.terms), new.credential_id, new.provider, target,
-                           None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective))
+                           None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective,
+                           None if self._begun else new.request))
+        self._begun = True
         self._postings += [(term, seq, 0) for term in new.terms]
         self._stored[name] = (seq, body)
         if not alone:
