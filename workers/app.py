@@ -32,6 +32,10 @@ TURN_SECONDS = 20.0
 BACKOFF_SECONDS = 2.0
 """Pause after a fault, in which messages are taken and nothing is tried."""
 
+LINGER_SECONDS = 0.05
+"""Pause between two looks of one who lingers: a target whose rate is used up has tokens again in a moment, and the beat, once a
+second, would give it no more than its burst each time."""
+
 _log = logging.getLogger("workers")
 _not_before: dict[str, float] = {}
 _works: dict[str, Work] = {}
@@ -114,11 +118,16 @@ def run(consumer: Consumer) -> None:
 
 
 def _turn(consumer: Consumer, work: Work) -> None:
-    end = time.monotonic() + TURN_SECONDS
-    while work():
-        if consumer.rings:
-            _ring(consumer.rings)
-        if time.monotonic() > end:
+    """Work until nothing is left; where more may come due in a moment, look for it until the beat would."""
+    end, last = time.monotonic() + TURN_SECONDS, 0.0
+    while (now := time.monotonic()) < end:
+        if work():
+            last = now
+            if consumer.rings:
+                _ring(consumer.rings)
+        elif consumer.lingers and now < last + consumer.every:
+            time.sleep(LINGER_SECONDS)
+        else:
             return
 
 

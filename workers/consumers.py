@@ -32,7 +32,7 @@ class Consumer:
 
     `every`: the longest pause between two looks, seconds: what comes due by time is late by no more. `slots`: how many
     processes may be at it at once. `rings`: the kind that has work when this one did something. `woken`: whether a
-    write to the store is a reason to look at once.
+    write to the store is a reason to look at once. `lingers`: whether, having done something, more may come due in a moment.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Consumer:
     slots: int = 1
     rings: str = ""
     woken: bool = True
+    lingers: bool = False
 
 
 def _route(services: Services, owner: str) -> Work:
@@ -99,7 +100,7 @@ def _retention(services: Services, owner: str) -> Work:
 #: Two may deliver at once: while one waits for a slow target, the other serves the rest.
 CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
     Consumer("route", _route, rings="deliver"),
-    Consumer("deliver", _deliver, slots=2),
+    Consumer("deliver", _deliver, slots=2, lingers=True),
     Consumer("sessions", _sessions, rings="route"),
     Consumer("reports", _reports, every=5.0, rings="route", woken=False),
     Consumer("upkeep", _upkeep, woken=False),

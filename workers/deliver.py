@@ -7,6 +7,7 @@ import os
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -44,6 +45,9 @@ EXCHANGES = 3
 
 PATIENCE = 0.1
 """Seconds a slice waits for calls that are out, before it looks what else is due."""
+
+TRACED = 3
+"""Frames of a traceback, the innermost, that are kept with a fault of our own."""
 
 log = logging.getLogger("workers.deliver")
 
@@ -90,6 +94,7 @@ class Deliverer:
         self._led = False
         self._targets: dict[str, Target] = {}
         self._ends: dict[str, float] = {}
+        self._calls: dict[str, list[Claimed]] = {}
 
     def __call__(self) -> int:
         """Start what is due, at most `slice` calls, and record what ended, until nothing is due, or all that is left are
@@ -105,12 +110,20 @@ class Deliverer:
         return self._lead(limit, None)[0]
 
     def close(self, seconds: float = 0.0) -> None:
-        """Start nothing more, wait so long for what is out, and record it."""
-        until = time.monotonic() + seconds
+        """Start nothing more, wait so long for what is out, and record it. What is out even then goes back as unclear, so that
+        nobody waits for its lease, where the target drops repeats; else the call may still arrive, and the lease stands."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._out, max(0.0, until - time.monotonic()))
+            self._changed.wait_for(lambda: not self._out, max(0.0, seconds))
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._settle()
+        with self._changed:
+            left = [replace(one, unclear=True) for call in self._calls.values() for one in call if self._dedupes(one.target)]
+        if left:
+            log.warning("%d deliveries were under way when their time to stop was over: they go back", len(left))
+            try:
+                self.services.store.work.give_back(left, self.clock())
+            except StoreUnavailable as fault:
+                log.warning("they wait for their leases instead: %s", fault)
 
     def _lead(self, limit: int, patience: float | None) -> tuple[int, int]:
         """(deliveries ended, calls started). While one leads, it records what ended together with its next claim."""
@@ -127,6 +140,7 @@ class Deliverer:
                 for call in calls:
                     with self._changed:
                         self._out += 1
+                        self._calls[call[0].lease] = call
                     self._pool.submit(self._work, call)
                 with self._changed:
                     if not self._out and not self._ended and not calls:
@@ -173,6 +187,7 @@ class Deliverer:
             ended = []
         with self._changed:
             self._ended += ended
+            self._calls.pop(call[0].lease, None)
             if self._led:
                 self._out -= 1
                 self._changed.notify_all()
@@ -259,7 +274,12 @@ class Deliverer:
                 return [self._answers([one], target, clock)[0] for one in call]
             # A fault of a connector costs its own delivery an attempt, and no other anything.
             log.exception("connector %s failed on %s", target.connector, call[0].id)
-            return [Answer(_OwnFault(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]}")) for _ in call]
+            return [Answer(_OwnFault(f"{type(fault).__name__} in connector {target.connector}: {str(fault)[:300]} ({_raised_at(fault)})"))
+                    for _ in call]
+
+    def _dedupes(self, name: str) -> bool:
+        target = self._targets.get(name)
+        return target is not None and target.connector in self.connectors and self.connectors[target.connector].dedupes
 
     def _delivery(self, claimed: Claimed, connector: Connector) -> Delivery:
         payload = json.loads(claimed.payload)
@@ -272,6 +292,12 @@ class Deliverer:
 @dataclass(frozen=True, slots=True)
 class _OwnFault(Retry):
     """A connector raised: the fault is ours."""
+
+
+def _raised_at(fault: BaseException) -> str:
+    """The last frames of its traceback in one line: files, lines and their source, no values."""
+    frames = traceback.extract_tb(fault.__traceback__)[-TRACED:]
+    return " > ".join(f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames)
 
 
 def lease_seconds(targets: Iterable[TargetRow | Target]) -> float:
