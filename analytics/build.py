@@ -52,6 +52,8 @@ class Builder:
         self._forget()
         self._commits = SMALL_FILES
         self._directory = -1
+        self._asked: set[tuple[str, str]] = set()
+        self._by_hash = self._more = False
         self._directory_next = 0.0
 
     def _forget(self) -> None:
@@ -102,7 +104,9 @@ class Builder:
         return len(records) or self._compact() or self._small_tables()
 
     def _take(self, record: Record) -> None:
-        self._rows[record.seq] = rows_of(self._store, [record])[0]
+        row = self._rows[record.seq] = rows_of(self._store, [record])[0]
+        self._more |= row["place"].startswith("{") and (row["activity"], row["place"]) not in self._asked
+        self._more |= self._by_hash and row["subject_also"] != "" and (row["subject"], row["subject_also"]) not in self._asked
         if record.voids is not None and (target := self._store.statements.get(record.voids, voided=True)):
             if target.seq in self._rows:
                 self._rows[target.seq]["voided"] = True
@@ -111,7 +115,8 @@ class Builder:
 
     def _write(self) -> int:
         """One commit: a file of which rows changed, else the new rows, and with the last of it the cursor."""
-        assert self._table is not None and self._rewritten is not None
+        assert self._table is not None
+        assert self._rewritten is not None
         if self._changed:
             first = min(self._changed)
             file = next((one for one in layout.files(self._table) if one.last >= first), None)
@@ -163,21 +168,21 @@ class Builder:
         return 0
 
     def _small_tables(self) -> int:
+        """Make them anew where the directory changed, or the facts name what only they know (`asked`)."""
         if time.monotonic() < self._directory_next:
             return 0
         self._directory_next = time.monotonic() + DIRECTORY_SECONDS
         change = self._store.directory.last_change()
         assert self._table is not None
-        # a course by its type alone, or by its spelling, is known from the facts: a commit may bring new ones
-        now = (change, self._at)
-        if now == self._directory:
+        if change == self._directory and not self._more:
             return 0
-        special = asked(self._table, self._store)
+        self._more, special = False, asked(self._table, self._store)
+        self._asked, self._by_hash = {*special[0], *special[1]}, bool(special[1])
         for name, rows in small_tables(self._store, special).items():
             at = layout.small(self._folder, name)
             write_deltalake(at, layout.text_table(layout.SMALL[name], rows), mode="overwrite", writer_properties=_ZSTD)
             at.vacuum(retention_hours=KEEP_HOURS, enforce_retention_duration=False, dry_run=False)
-        self._directory = now
+        self._directory = change
         return 0
 
 

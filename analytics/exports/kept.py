@@ -56,20 +56,23 @@ def known(store: Store, folder: Path) -> Known | None:
     return Known(layout.files(table), at, {seq for _, seq in again if seq <= at}, asked(table, store))
 
 
-def chunks(store: Store, wanted: Wanted, kind: str, end: int, table: Known, reached: Callable[[int, int], None]) -> Iterator[bytes]:
+def chunks(store: Store, wanted: Wanted, kind: str, end: int, table: Known,
+           reached: Callable[[int, int], None]) -> Iterator[bytes]:
     """The file in pieces, to the row what `rows.slices` would give."""
     with tempfile.TemporaryDirectory(prefix="lrs-export-", dir=parquet.on_disk()) as name:
         folder = Path(name)
         lines, file = folder / "rows.ndjson", folder / f"facts.{kind}"
         changed, through = _tail(store, wanted, end, table, lines)
         with duckdb.connect() as db:
-            db.execute(f"SET memory_limit = '{MEMORY}B'; SET threads = 1; SET preserve_insertion_order = true; SET enable_caching_operators = false; "
+            db.execute(f"SET memory_limit = '{MEMORY}B'; SET threads = 1; SET preserve_insertion_order = true; "
+                       "SET enable_caching_operators = false; "
                        f"SET temp_directory = '{folder}'; SET disabled_optimizers = '{_KEEP_ORDER}'")
             for small, rows in small_tables(store, table.special).items():
                 if small != "people":
                     db.register(f"given_{small}", layout.text_table(layout.SMALL[small], rows))
                     db.execute(f"CREATE TABLE {small} AS SELECT * FROM given_{small}")
-            count = db.execute(f"COPY ({_shaped(kind, _united(db, wanted, end, table, changed, lines))}) TO '{file}' {_FORMATS[kind]}").fetchall()
+            rows_ = _united(db, wanted, end, table, changed, lines)
+            count = db.execute(f"COPY ({_shaped(kind, rows_)}) TO '{file}' {_FORMATS[kind]}").fetchall()
             there = [one for one in table.files if one.first <= end]
             if there and through == wanted.since:
                 told = db.execute(f"SELECT max(seq) FROM read_parquet('{there[-1].path}') WHERE seq <= {end}").fetchall()
@@ -101,7 +104,8 @@ def _tail(store: Store, wanted: Wanted, end: int, table: Known, lines: Path) -> 
     return changed, through
 
 
-def _united(db: duckdb.DuckDBPyConnection, wanted: Wanted, end: int, table: Known, changed: set[int], lines: Path) -> str:
+def _united(db: duckdb.DuckDBPyConnection, wanted: Wanted, end: int, table: Known, changed: set[int],
+            lines: Path) -> str:
     """All rows in the order of the log: files are in it, and so are their rows; a file with changed rows is sorted anew."""
     text = ("TIMESTAMP", "DATE")
     types = ", ".join(f"'{c.name}': '{'VARCHAR' if c.type in text else c.type}'" for c in FACTS)
@@ -131,7 +135,8 @@ def _united(db: duckdb.DuckDBPyConnection, wanted: Wanted, end: int, table: Know
         old = _JOINED.format(source=f"(SELECT * FROM read_parquet({[file.path]}) WHERE seq NOT IN ({seqs}))")
         # an ORDER BY holds at the top of a statement only
         anew = lines.with_name(f"{len(parts)}.parquet")
-        db.execute(f"COPY (SELECT * FROM ({old} UNION ALL {fresh} WHERE seq IN ({seqs})){where} ORDER BY seq) TO '{anew}' (FORMAT parquet)")
+        both = f"{old} UNION ALL {fresh} WHERE seq IN ({seqs})"
+        db.execute(f"COPY (SELECT * FROM ({both}){where} ORDER BY seq) TO '{anew}' (FORMAT parquet)")
         parts.append(f"SELECT * FROM read_parquet('{anew}')")
     close()
     if lines.stat().st_size:
@@ -141,8 +146,8 @@ def _united(db: duckdb.DuckDBPyConnection, wanted: Wanted, end: int, table: Know
 
 
 _JOINED = ("SELECT statement_id, seq, make_timestamp(epoch_us(timestamp)) AS timestamp, date, coalesce(i.subject, f.subject) AS subject, "
-           "verb, verb_iri, status, f.activity AS activity, coalesce(c.course, f.course) AS course, source, registration, score, score_raw, "
-           "success, completion, duration, voided, map_version FROM {source} f "
+           "verb, verb_iri, status, f.activity AS activity, coalesce(c.course, f.course) AS course, source, registration, score, "
+           "score_raw, success, completion, duration, voided, map_version FROM {source} f "
            "LEFT JOIN identifiers i ON f.subject = i.key LEFT JOIN courses c ON f.activity = c.activity AND f.place = c.place")
 _FORMATS = {"parquet": f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS})", "csv": "(FORMAT csv, HEADER true)",
             "ndjson": "(FORMAT json)"}

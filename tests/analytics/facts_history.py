@@ -60,7 +60,8 @@ class Story:
     def aliases(self) -> None:
         """Give the course an alias, or take it back."""
         with_ = self.draw.random() < 0.7
-        self.services.store.directory.put_courses([Course(self.course, aliases=(self.alias,) if with_ else (), all_of=("https://c.example/5",))])
+        self.services.store.directory.put_courses([Course(self.course, aliases=(self.alias,) if with_ else (),
+                                                              all_of=("https://c.example/5",))])
         self._route()
 
     def courses(self) -> None:
@@ -90,7 +91,8 @@ class Story:
         draw = self.draw
         self._n += 1
         k = draw.randrange(12)
-        actor = draw.choice(({"mbox": f"mailto:p{k}@acme.example", "name": "Secret"}, {"account": {"homePage": "https://a.example", "name": str(k)}},
+        actor = draw.choice(({"mbox": f"mailto:p{k}@acme.example", "name": "Secret"},
+                             {"account": {"homePage": "https://a.example", "name": str(k)}},
                              {"mbox_sha1sum": hashlib.sha1(f"mailto:p{k}@acme.example".encode()).hexdigest()}))
         names = [*(f"https://c.example/{n}" for n in range(7)), *EDX]
         made: dict[str, Any] = {
@@ -98,12 +100,13 @@ class Story:
             "verb": {"id": verb or draw.choice((VENDOR, f"{ADL}verbs/completed", f"{ADL}verbs/answered", "https://x.example/it's"))},
         }
         if draw.random() < 0.5:
-            made["context"] = {"contextActivities": {"parent": [self._activity(draw.choice(names))]}, "registration": str(uuid.UUID(int=k, version=4))}
+            made["context"] = {"contextActivities": {"parent": [self._activity(draw.choice(names))]},
+                               "registration": str(uuid.UUID(int=k, version=4))}
         if draw.random() < 0.7:
             made["timestamp"] = draw.choice(("2026-03-01T23:30:00+02:00", "1969-12-31T23:59:59.123456Z", "2026-02-03T04:05:06Z"))
         if draw.random() < 0.7 and not verb:
-            made["result"] = {"score": {"scaled": draw.randrange(-100, 101) / 100, "raw": draw.random() * 100}, "success": draw.random() < 0.5,
-                              "duration": f"PT{draw.randrange(90)}.25S"}
+            made["result"] = {"score": {"scaled": draw.randrange(-100, 101) / 100, "raw": draw.random() * 100},
+                              "success": draw.random() < 0.5, "duration": f"PT{draw.randrange(90)}.25S"}
         return made
 
     def _activity(self, name: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from analytics.exports.run import FORMATS, export
 from lrs.cli.main import command
 from lrs.services import Services
 
+ALL = Wanted()
+
 
 @pytest.fixture
 def story(tmp_path: Path) -> Story:
@@ -41,7 +43,7 @@ def read(file: Path, kind: str) -> list[dict[str, Any]]:
     return [{name: None if value != value else value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def same(services: Services, out: Path, wanted: Wanted = Wanted(), kinds: tuple[str, ...] = ("parquet",)) -> int:
+def same(services: Services, out: Path, wanted: Wanted = ALL, kinds: tuple[str, ...] = ("parquet",)) -> int:
     """Compare both exports row by row; how many rows there are."""
     assert kept.known(services.store, folder(services)), "this export comes from the table"
     for kind in kinds:
