@@ -176,8 +176,10 @@ class Builder:
         assert self._table is not None
         if change == self._directory and not self._more:
             return 0
-        self._more, special = False, asked(self._table, self._store)
-        self._asked, self._by_hash = {*special[0], *special[1]}, bool(special[1])
+        # rows that wait for their commit may name more than the table does
+        self._more, special = bool(self._rows), asked(self._table, self._store)
+        self._asked = {*special[0], *special[1]}
+        self._by_hash = any(by_hash_alone(one.identifiers) for one in self._store.directory.people())
         for name, rows in small_tables(self._store, special).items():
             at = layout.small(self._folder, name)
             write_deltalake(at, layout.text_table(layout.SMALL[name], rows), mode="overwrite", writer_properties=_ZSTD)

@@ -22,7 +22,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
 def status(settings: Settings, as_json: bool) -> None:
-    """Where the table is, how many rows and files it has, and how many statements it lacks."""
+    """Tell rows and files of the table, and what it lacks."""
     with opened(settings) as store:
         try:
             found = table.opened(settings.facts_folder, store.statements.term_key)
@@ -39,7 +39,10 @@ def status(settings: Settings, as_json: bool) -> None:
 @command.command()
 @click.pass_obj
 def rebuild(settings: Settings) -> None:
-    """Build the table anew from the store, here and now. Exports stay right meanwhile, and are slower."""
+    """Build the table anew from the store.
+
+    Exports stay right meanwhile, and are slower.
+    """
     with opened(settings) as store:
         try:
             rows = build.rebuild(Services(settings, store))
