@@ -2,15 +2,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lrs.completions.catalogue import Catalogue
+from lrs.completions.catalogue import Catalogue, is_never_course, product_alias
+from lrs.completions.providers import ProviderRules
 from lrs.completions.subjects import identifier
 from lrs.statements.instants import instant, printed
 from lrs.statements.record import Record
 from verbs.vocabulary import Reading
 
+NOTHING_KNOWN = Catalogue()
+_TYPES = {"never": "http://adlnet.gov/expapi/activities/question", "typed": "http://adlnet.gov/expapi/activities/course", "other": ""}
 TIMESTAMP_RANGE = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 
 
@@ -54,3 +58,48 @@ def _micros(text: object, otherwise: int) -> int:
 
 def _map(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def kept(record: Record, statement: Mapping[str, Any], reading: Reading, *, key: bytes) -> dict[str, Any]:
+    """The row of a statement as the table keeps it: `fact` as if nobody and no course were known, and what it takes to put in
+    the directory's answers later. `subject_also`: keys of the other forms of the learner's address; `place`: what decides, with
+    `activity`, which course this is in a catalogue (`course_in`)."""
+    names = learner(statement)
+    row = fact(record, statement, reading, who=names[0] if names else "", key=key, catalogue=NOTHING_KNOWN)
+    row["subject_also"] = " ".join(subject_key(key, name) for name in names[1:])
+    row["place"] = _place(record, statement) if row["activity"] else ""
+    return row
+
+
+def course_in(catalogue: Catalogue, activity: str, place: str) -> str:
+    """The course that a kept row is about by this catalogue, '' for none."""
+    told = {"kind": place, "above": []} if place in _TYPES else json.loads(place)
+    above = [_typed(name, "typed" if is_course else "other") for name, is_course in told["above"]]
+    roles = catalogue.roles(_typed(activity, told["kind"]), above, ProviderRules())
+    return roles[0].course if roles else ""
+
+
+def catalogued(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
+    """(activity, place, course) of every activity that the catalogue names, where it differs from what the table keeps."""
+    named = {name for one in catalogue.courses for given in (one.id, *one.aliases, one.single_au, *one.all_of) if given
+             for name in (given, product_alias(given))}
+    for name in sorted(named):
+        for place in _TYPES:
+            course = course_in(catalogue, name, place)
+            if course != (name if place == "typed" else ""):
+                yield name, place, course
+
+
+def _place(record: Record, statement: Mapping[str, Any]) -> str:
+    target, rules = _map(statement.get("object")), NOTHING_KNOWN.rules(record.provider)
+    kind = "never" if is_never_course(target) else "typed" if NOTHING_KNOWN.roles(target, [], rules) else "other"
+    parents = _map(_map(statement.get("context")).get("contextActivities")).get("parent", []) if kind == "typed" else []
+    above = [[p["id"], bool(NOTHING_KNOWN.roles(p, [], rules))] for p in parents
+             if isinstance(p, dict) and isinstance(p.get("id"), str) and p["id"] != target["id"]]
+    if not above and product_alias(target["id"]) == target["id"]:
+        return kind
+    return json.dumps({"kind": kind, "above": above}, ensure_ascii=False)
+
+
+def _typed(activity: str, kind: str) -> dict[object, object]:
+    return {"id": activity, "definition": {"type": _TYPES[kind]}}

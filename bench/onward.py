@@ -122,30 +122,56 @@ def _wait(running: Running, there: Receiver, k: int) -> float:
     return max(0.0, there.came[key] - accepted)
 
 
+BUILD = """import resource, sys, time
+from pathlib import Path
+from analytics.build import Builder
+from lrs.config import Settings
+from lrs.services import Services
+from lrs.store.open_store import open_store
+data = Path(sys.argv[1])
+builder = Builder(Services(Settings(data=data), open_store(data)))
+began, longest = time.process_time(), 0.0
+while True:
+    builder._since, start = 0.0, time.perf_counter()
+    if not builder():
+        break
+    longest = max(longest, time.perf_counter() - start)
+print(time.process_time() - began, longest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+"""
 EXPORT = """import resource, sys, time
 from pathlib import Path
 from analytics.exports.rows import Wanted
 from analytics.exports.run import export
 from lrs.store.open_store import open_store
 store = open_store(sys.argv[1])
-start = time.perf_counter()
-export(store, Wanted(), sys.argv[2], Path(sys.argv[3]))
+start, cpu = time.perf_counter(), time.process_time()
+export(store, Wanted(), sys.argv[2], Path(sys.argv[3]), table=Path(sys.argv[4]))
 took = time.perf_counter() - start
-print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+print(took, time.process_time() - cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """
 
 
 def exports(table: Table, data: Path, folder: Path) -> None:
-    """Facts of a filled store to Parquet and CSV, in a process of its own."""
+    """Facts of a filled store: the table built, then Parquet and CSV from it and Parquet from the log, each in its own process."""
     store = open_store(data)
     rows = store.statements.count()
     store.close()
-    for kind in ("parquet", "csv"):
-        done = subprocess.run([sys.executable, "-c", EXPORT, str(data), kind, str(folder / f"export-{kind}")], capture_output=True,
-                              text=True, check=True)
-        took, peak = map(float, done.stdout.split()[-2:])
-        table.add(f"export.{kind}", f"export of facts to {kind}", rows / took, "rows/s", store=str(rows))
-        table.add("export.memory", f"… peak memory ({kind})", peak, "MB", store=str(rows))
+    cpu, longest, peak = _figures(BUILD, str(data))
+    table.add("facts.build", "table of facts built, by CPU time", rows / cpu, "rows/s", store=str(rows))
+    table.add("facts.slice", "… longest slice", longest * 1000, "ms", store=str(rows))
+    table.add("facts.memory", "… peak memory", peak, "MB", store=str(rows))
+    for kind, key, of in (("parquet", "export.parquet", data / "facts"), ("csv", "export.csv", data / "facts"),
+                          ("parquet", "export.log", folder / "none")):
+        took, cpu, peak = _figures(EXPORT, str(data), kind, str(folder / key), str(of))
+        where = "from the log" if key == "export.log" else "from the table"
+        table.add(key, f"export of facts to {kind} {where}", rows / took, "rows/s", store=str(rows), note=f"{cpu:.2f} s of CPU")
+        table.add("export.memory", f"… peak memory ({kind} {where})", peak, "MB", store=str(rows))
+
+
+def _figures(program: str, *arguments: str) -> list[float]:
+    """What the program prints at its end, run in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    return [float(one) for one in done.stdout.split()[-3:]]
 
 
 def memory(table: Table, folder: Path, statements: int, pages: int) -> None:

@@ -47,6 +47,9 @@ class Settings:
     """Everything that can be chosen about a running LRS."""
 
     data: Path = _setting(Path("data"), "path", "", "Directory that holds everything the LRS keeps.")
+    facts: Path | None = _setting(
+        None, "path", "", "Directory of the table of facts for analysts (Delta Lake); default: `facts` in the data directory."
+    )
     host: str = _setting("127.0.0.1", "text", "", "Address to listen on; one other than loopback needs TLS or `behind_proxy`.")
     port: int = _setting(8080, "port", "", "TCP port to listen on.")
     public_url: str = _setting("", "url", "", "How clients reach this LRS, without a trailing slash; default: `http(s)://<host>:<port>`.")
@@ -92,6 +95,11 @@ class Settings:
         900, "count", "seconds", "How old the oldest statement that no worker has read may be before `/health/ready` is 503."
     )
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def facts_folder(self) -> Path:
+        """The folder of the table of facts."""
+        return self.facts or self.data / "facts"
 
 
 def listening_url(settings: Settings) -> str:

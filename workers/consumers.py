@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from analytics.build import Builder
 from lrs.services import Services, now_us
 from lrs.sources.retention import purge
 from lrs.store.protocols.rejections import KEPT_US
@@ -88,6 +89,11 @@ def _upkeep(services: Services, owner: str) -> Work:
     return slice_
 
 
+def _facts(services: Services, owner: str) -> Work:
+    """Follow the log into the table of facts."""
+    return Builder(services)
+
+
 def _retention(services: Services, owner: str) -> Work:
     """Forget webhooks and refusals whose time is over."""
     def slice_() -> int:
@@ -104,5 +110,6 @@ CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
     Consumer("sessions", _sessions, rings="route"),
     Consumer("reports", _reports, every=5.0, rings="route", woken=False),
     Consumer("upkeep", _upkeep, woken=False),
+    Consumer("facts", _facts, woken=False),
     Consumer("retention", _retention, every=3600.0, woken=False),
 )}

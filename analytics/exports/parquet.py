@@ -20,7 +20,7 @@ MEMORY = 160 << 20
 
 def chunks(slices: Iterable[list[dict[str, Any]]], columns: tuple[Column, ...]) -> Iterator[bytes]:
     """The file in pieces. Dates and times arrive as text and leave as DATE and TIMESTAMP (UTC)."""
-    with tempfile.TemporaryDirectory(prefix="lrs-export-", dir=_on_disk()) as folder:
+    with tempfile.TemporaryDirectory(prefix="lrs-export-", dir=on_disk()) as folder:
         lines, file = Path(folder) / "rows.ndjson", Path(folder) / "rows.parquet"
         longest = 1 << 20
         with lines.open("wb") as out:
@@ -43,6 +43,6 @@ def chunks(slices: Iterable[list[dict[str, Any]]], columns: tuple[Column, ...]) 
                 yield piece
 
 
-def _on_disk() -> str | None:
+def on_disk() -> str | None:
     """Where the lines wait: TMPDIR, else /var/tmp, for /tmp is in memory on many systems."""
     return None if "TMPDIR" in os.environ or not os.path.isdir("/var/tmp") else "/var/tmp"

@@ -69,7 +69,7 @@ def _slices(store: Store, wanted: Wanted, end: int, catalogue: Catalogue) -> Ite
     while records := store.statements.follow(after, SLICE):
         after = records[-1].seq
         kept = [record for record in records if record.seq <= end]
-        rows = [row for row in _rows(store, kept, catalogue)
+        rows = [row for row in rows_of(store, kept, catalogue)
                 if wanted.verb in ("", row["verb"], row["verb_iri"]) and course in ("", row["course"])]
         if wanted.raw:
             texts = {record.id: record for record in kept}
@@ -83,7 +83,8 @@ def _raw(record: Record) -> dict[str, Any]:
     return {"statement_id": record.id, "seq": record.seq, "voided": record.voided, "statement": record.text.decode()}
 
 
-def _rows(store: Store, records: list[Record], catalogue: Catalogue) -> list[dict[str, Any]]:
+def rows_of(store: Store, records: list[Record], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The facts of these records, with the directory as it is now."""
     parsed = [orjson.loads(record.text) for record in records]
     names = [learner(statement) for statement in parsed]
     known = store.directory.person_by_identifier({name for of in names for name in of})

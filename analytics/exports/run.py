@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from analytics.dictionary import FACTS, RAW, Column
-from analytics.exports import csv, ndjson, parquet
-from analytics.exports.rows import Wanted, slices
+from analytics.exports import csv, kept, ndjson, parquet
+from analytics.exports.rows import Wanted, bound, slices
+from lrs.completions.catalogue import Catalogue
 from lrs.store.open_store import Store
 
 Chunks = Callable[[Iterable[list[dict[str, Any]]], tuple[Column, ...]], Iterator[bytes]]
@@ -33,9 +34,15 @@ class Written:
 
 
 def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int], None] = lambda rows, seq: None,
-           end: int | None = None) -> Iterator[bytes]:
+           end: int | None = None, table: Path | None = None) -> Iterator[bytes]:
     """The bytes of the export in a format of `FORMATS`, up to `end` (`rows.bound`); `reached(rows, seq)` is told after each slice.
-    Raises StoreUnavailable before the first byte if the store does not answer."""
+    Facts come from the table in the folder `table` where there is one. Raises StoreUnavailable before the first byte if the store
+    does not answer."""
+    there = kept.known(store, table) if table and not wanted.raw else None
+    if there:
+        end = bound(store, wanted) if end is None else end
+        course = Catalogue(store.directory.courses()).canonical(wanted.course) if wanted.course else ""
+        return kept.chunks(store, replace(wanted, course=course), kind, end, there, reached)
     found = slices(store, wanted, end)
 
     def counted() -> Iterator[list[dict[str, Any]]]:
@@ -45,7 +52,8 @@ def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int]
     return FORMATS[kind][0](counted(), RAW if wanted.raw else FACTS)
 
 
-def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callable[[int, int], None] = lambda rows, seq: None) -> Written:
+def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callable[[int, int], None] = lambda rows, seq: None,
+           table: Path | None = None) -> Written:
     """Write `facts.<kind>` (or `statements.<kind>`) into `out`, and beside it manifest.json and SHA256SUMS (for
     `sha256sum -c`), which list every export in the folder. One with `since` is named `facts-<since>.<kind>`, so that
     it joins what it goes on from; one of the same name is replaced when the new one is whole. Raises OSError."""
@@ -62,7 +70,7 @@ def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callabl
     temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as written:
-            for piece in stream(store, wanted, kind, reached):
+            for piece in stream(store, wanted, kind, reached, table=table):
                 written.write(piece)
                 digest.update(piece)
             written.flush()

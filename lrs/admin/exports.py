@@ -66,7 +66,8 @@ class Facts(MethodView):
         """Stream the file."""
         kind = query.pop("format")
         name = "statements" if query["raw"] else "facts"
+        services = http.services_of_request()
         # streamed outside of the request's context: the store is bound now
-        through, pieces = exports.streamed(http.services_of_request().store, Wanted(**query), kind, who=who())
+        through, pieces = exports.streamed(services.store, Wanted(**query), kind, who=who(), table=services.settings.facts_folder)
         return Response(pieces, mimetype=FORMATS[kind][1], headers={
             "Content-Disposition": f'attachment; filename="{name}.{kind}"', "X-Export-Through": str(through)})

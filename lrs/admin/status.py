@@ -39,6 +39,7 @@ class StatusSchema(Schema):
     sessions_waiting = fields.Integer(metadata={"description": "Live sessions that are not concluded yet."})
     unmapped_verbs = fields.Integer(metadata={"description": "Verbs of the last 7 days that the map does not know."})
     worker = fields.Dict(metadata={"description": "state: idle, working or not seen; oldest_unrouted_seconds; last_call."})
+    facts_behind = fields.Integer(allow_none=True, metadata={"description": "Rows that the table of facts lacks; null: no table."})
     last_export = fields.Raw(allow_none=True)
     at = fields.String()
 
@@ -53,4 +54,4 @@ class Status(MethodView):
     def get(self) -> Any:
         """The figures."""
         services = http.services_of_request()
-        return status.gather(services.store, services.settings.data)
+        return status.gather(services.store, services.settings.data, services.settings.facts_folder)

@@ -58,7 +58,7 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
         with click.progressbar(length=total, label="rows", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
             try:
                 written = exports.write(store, Wanted(since or 0, until, verb, course, raw), kind, out, who=who(),
-                                        progress=lambda count, _: bar.update(count))
+                                        progress=lambda count, _: bar.update(count), table=settings.facts_folder)
             except OSError as error:
                 click.echo(f"lrs: cannot write to {out}: {error.strerror or error}", err=True)
                 sys.exit(1)

@@ -31,6 +31,7 @@ NOUNS = {
     "deliveries": "What was sent and what was not: list, show, replay.",
     "rejections": "What was refused, and why: list, show.",
     "audit": "Who changed what: list.",
+    "facts": "The table of facts for analysts: status, rebuild.",
     "export": "Write facts or raw statements as CSV, NDJSON or Parquet.",
     "backup": "Copy everything while the LRS runs, verified.",
     "restore": "A data directory from a backup, checked first.",

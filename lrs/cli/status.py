@@ -17,7 +17,7 @@ from lrs.management import status
 def command(settings: Settings, as_json: bool) -> None:
     """One screen: accepted, refused, parked, waiting, dead, last export."""
     with opened(settings) as store:
-        facts = status.gather(store, settings.data)
+        facts = status.gather(store, settings.data, settings.facts_folder)
     if as_json:
         click.echo(json.dumps(facts))
         return
@@ -45,5 +45,7 @@ def rows(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("connections", ", ".join(f"{name} {state}" for name, state in facts["connections"].items()) or "none",
          f"{facts['sessions_waiting']} sessions not concluded yet" if facts["sessions_waiting"] else ""),
         ("unmapped", f"{facts['unmapped_verbs']} verbs", "of the last 7 days: lrs verbs unmapped" if facts["unmapped_verbs"] else ""),
+        ("facts", "no table" if facts["facts_behind"] is None else f"{facts['facts_behind']} rows behind",
+         "a worker builds it: docs/analytics.md" if facts["facts_behind"] is None else "exports compute what the table lacks"),
         ("last export", facts["last_export"] or "none", ""),
     ]

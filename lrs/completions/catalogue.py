@@ -11,7 +11,7 @@ from lrs.completions.providers import PROVIDER_RULES, ProviderRules
 from verbs.tables import load
 
 __all__ = ["COURSE_TYPES", "NEVER_COURSE_TYPES", "Catalogue", "ProviderRules", "Role", "activities_of",
-           "former_keys", "product_alias", "spellings", "types_of"]
+           "former_keys", "is_never_course", "product_alias", "spellings", "types_of"]
 
 COURSE_TYPES: Mapping[str, Mapping[str, str]] = {
     "http://adlnet.gov/expapi/activities/course": {},
@@ -207,6 +207,11 @@ def former_keys(course: Course) -> frozenset[str]:
     into it (`lrs.completions.rebind.merge_states`)."""
     names = (course.id, *course.aliases)
     return frozenset(key for name in names for key in (*spellings(name), product_alias(name))) - {course.id}
+
+
+def is_never_course(activity: Mapping[object, object]) -> bool:
+    """Whether its activity type keeps it from ever being a course by itself (rule 1)."""
+    return _type(activity) in NEVER_COURSE_TYPES
 
 
 def _type(activity: Mapping[object, object]) -> str:

@@ -13,17 +13,19 @@ from lrs.management.audit import audited
 from lrs.store.open_store import Store
 
 
-def write(store: Store, wanted: Wanted, kind: str, out: Path, *, who: str, progress: Callable[[int, int], None]) -> Written:
-    """Write facts or raw statements into a folder, with a manifest; `progress` is told (rows, seq) a slice. Raises `OSError`."""
+def write(store: Store, wanted: Wanted, kind: str, out: Path, *, who: str, progress: Callable[[int, int], None],
+          table: Path | None = None) -> Written:
+    """Write facts or raw statements into a folder, with a manifest; `progress` is told (rows, seq) a slice.
+    `table`: the folder of the table of facts. Raises `OSError`."""
     with audited(store, who, "exports.run", _thing(wanted), **_told(wanted, kind)):
-        return run.export(store, wanted, kind, out, progress)
+        return run.export(store, wanted, kind, out, progress, table)
 
 
-def streamed(store: Store, wanted: Wanted, kind: str, *, who: str) -> tuple[int, Iterator[bytes]]:
+def streamed(store: Store, wanted: Wanted, kind: str, *, who: str, table: Path | None = None) -> tuple[int, Iterator[bytes]]:
     """(the `since` of the next export, the bytes of this one). Raises `StoreUnavailable` before the first byte."""
     with audited(store, who, "exports.run", _thing(wanted), **_told(wanted, kind)):
         end = rows.bound(store, wanted)
-        return end, run.stream(store, wanted, kind, end=end)
+        return end, run.stream(store, wanted, kind, end=end, table=table)
 
 
 def _thing(wanted: Wanted) -> str:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from analytics import table
 from lrs.management import verbs
 from lrs.statements.instants import printed
 from lrs.store.open_store import Store
@@ -20,8 +21,9 @@ STALLED = 60 * 1_000_000
 """A statement that waits for a worker longer than this, µs, says that none is at work."""
 
 
-def gather(store: Store, data: Path) -> dict[str, Any]:
-    """The figures as plain data; times are ISO 8601, None for never; seconds where the name says so."""
+def gather(store: Store, data: Path, facts: Path | None = None) -> dict[str, Any]:
+    """The figures as plain data; times are ISO 8601, None for never; seconds where the name says so. `facts`: the
+    folder of the table of facts."""
     now = time.time_ns() // 1000
     states = store.work.count_by_state()
     cursor, last = store.work.cursor("route"), store.statements.last_seq()
@@ -41,6 +43,7 @@ def gather(store: Store, data: Path) -> dict[str, Any]:
         "sessions_waiting": len(store.sessions.due(2**62, SESSIONS_MOST)),
         "unmapped_verbs": _unmapped(store, now),
         "worker": _worker(store, cursor.seq, behind, now),
+        "facts_behind": _facts_behind(store, facts) if facts else None,
         "last_export": _last_export(data),
         "at": printed(now),
     }
@@ -71,6 +74,18 @@ def _worker(store: Store, routed: int, behind: int, now: int) -> dict[str, Any]:
     called = max((one.health.served_at for one in store.work.targets()), default=0)
     return {"state": "idle" if age is None else "not seen" if age * 1_000_000 > STALLED else "working", "oldest_unrouted_seconds": age,
             "last_call": printed(called) if called else None}
+
+
+def _facts_behind(store: Store, folder: Path) -> int | None:
+    """How many statements and rewritten readings the table of facts lacks; None where there is no table of this store."""
+    try:
+        found = table.opened(folder, store.statements.term_key)
+    except table.AnotherStore:
+        return None
+    if found is None:
+        return None
+    seq, done = table.cursor(found)
+    return store.statements.count_after(seq) + len(store.mappings.rewritten(done, LOOKED_AT))
 
 
 def _last_export(data: Path) -> Any:

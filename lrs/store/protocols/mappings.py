@@ -65,5 +65,14 @@ class Mappings(Protocol):
     def put_readings(self, number: int, readings: Sequence[tuple[int, bytes]]) -> bool:
         """Replace the readings of these statements (seq, reading) in one write, if this version of the verb map (0: none)
         is still the active one; else False, and nothing changes: so that a slow worker never undoes what a later version
-        has rewritten. Nothing else of a statement ever changes."""
+        has rewritten. Nothing else of a statement ever changes. In the same write each seq goes into a log: `rewritten`."""
+        ...
+
+    def rewritten(self, after: int, n: int) -> Sequence[tuple[int, int]]:
+        """At most n entries (number, seq) of the log of rewritten readings with number > after, in order: whoever keeps
+        something made of readings follows it."""
+        ...
+
+    def forget_rewritten(self, through: int) -> None:
+        """Take the entries up to this number out of the log; the numbers that follow go on rising."""
         ...

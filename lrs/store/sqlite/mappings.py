@@ -14,6 +14,7 @@ SCRIPTS = (
          at INTEGER NOT NULL, note TEXT NOT NULL, base INTEGER NOT NULL, applied INTEGER NOT NULL, change INTEGER NOT NULL,
          PRIMARY KEY (kind, number)) WITHOUT ROWID;
        CREATE UNIQUE INDEX mappings_active ON mappings (kind) WHERE state = 'active'""",
+    "CREATE TABLE rewritten (n INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL)",
 )
 
 
@@ -87,7 +88,18 @@ class SqliteMappings:
             if (active[0] if active else 0) != number:
                 return False
             db.executemany("UPDATE statements SET reading = ? WHERE seq = ?", [(reading, seq) for seq, reading in readings])
+            db.executemany("INSERT INTO rewritten (seq) VALUES (?)", [(seq,) for seq, _ in readings])
         return True
+
+    def rewritten(self, after: int, n: int) -> Sequence[tuple[int, int]]:
+        """At most n entries (number, seq) of the log of rewritten readings with number > after, in order."""
+        with self._database.read() as db:
+            return db.execute("SELECT n, seq FROM rewritten WHERE n > ? ORDER BY n LIMIT ?", (after, n)).fetchall()
+
+    def forget_rewritten(self, through: int) -> None:
+        """Take the entries up to this number out of the log."""
+        with self._database.write() as db:
+            db.execute("DELETE FROM rewritten WHERE n <= ?", (through,))
 
 
 def _move(db: sqlite3.Connection, step: CourseStep) -> str:
