@@ -11,7 +11,7 @@ from typing import TypeVar
 from bson import Int64
 from pymongo import UpdateOne
 
-from lrs.store.claiming import COMPANY, Standing, after_loss, as_told, calls, held_back, is_suspect, shares
+from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, is_suspect, shares
 from lrs.store.mongo import owed
 from lrs.store.mongo.database import Calls, Document, Write
 from lrs.store.mongo.targets import every_target, put_standing
@@ -35,23 +35,34 @@ def told_of(committed: tuple[Result, list[str]]) -> Result:
     return result
 
 
-def open_targets(db: Calls, now: int, limits: Limits, alone: bool = False) -> list[Standing]:
-    """Those targets that something is due for (`alone`: a suspect) and that may be called now."""
+def is_mending_due(db: Calls, now: int, leases: int) -> bool:
+    """Whether a lease has ended, or a delivery is due later than any may be."""
+    return any(db.one(owed.NAME, {"leased": one.name, "due": owed.until_now(leases)}, {"_id": 1})
+               or db.one(owed.NAME, _ahead(one.name, now), {"_id": 1}) for one in every_target(db))
+
+
+def _ahead(target: str, now: int) -> Document:
+    return {"target": target, "due": {"$gt": now + AHEAD_MAX_US}, "state": {"$in": ("pending", "waiting")}}
+
+
+def open_targets(db: Calls, now: int, leases: int, limits: Limits, alone: bool = False) -> list[Standing]:
+    """Those targets that something is due for (`alone`: a suspect) and that may be called now. `leases`: the time (µs) by
+    which leases go."""
     found = []
     for target in every_target(db):
         if target.state != "active" or not _any(db, target.name, now, alone):
             continue
-        leases = {one["lease"] for one in db.find(owed.NAME, {"leased": target.name, "due": {"$gt": now}}, {"lease": 1})}
-        admission = limits.admit(target, len(leases), now)
+        held = {one["lease"] for one in db.find(owed.NAME, {"leased": target.name, "due": {"$gt": leases}}, {"lease": 1})}
+        admission = limits.admit(target, len(held), now)
         if admission.calls > 0:
-            found.append(Standing(target, len(leases), admission))
+            found.append(Standing(target, len(held), admission))
     return found
 
 
 def _any(db: Calls, target: str, now: int, alone: bool) -> bool:
     if alone:
-        return db.one(owed.NAME, _suspects(target, now), {"_id": 1}) is not None
-    return any(one["state"] == "leased" or not is_suspect(one.get("lost", 0))
+        return any(one["state"] != "leased" for one in db.find(owed.NAME, _suspects(target, now), {"state": 1}))
+    return any(one["state"] != "leased" and not is_suspect(one.get("lost", 0))
                for page in owed.due(db, target, now, 2) for one in page)
 
 
@@ -59,25 +70,27 @@ def _suspects(target: str, now: int) -> Document:
     return {"lost": {"$gte": COMPANY}, "target": target, "due": owed.until_now(now)}
 
 
-def claim(db: Calls, n: int, until: int, owner: str, now: int, limits: Limits, alone: bool, told: list[str]) -> list[Claimed]:
-    """Lease the deliveries of at most n calls until `until` (µs); `alone`: those of no call but one, that of a suspect.
-    What an operator should hear once it is committed is added to `told`."""
+def claim(db: Calls, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits, alone: bool,
+          told: list[str]) -> list[Claimed]:
+    """Lease the deliveries of at most n calls for `lease` µs from `leases` (the time by which leases go) on; `alone`: those of
+    no call but one, that of a suspect. `now`: the wall clock, by which they are due. What an operator should hear once it is
+    committed is added to `told`."""
     db.update("numbers", {"_id": TURN}, {"$inc": {"n": Int64(1)}})
-    _find_lost(db, now, limits, told)
+    _find_lost(db, now, leases, limits, told)
     holders = [one["owner"] for one in db.find(owed.NAME, {"lost": {"$gte": COMPANY}, "state": "leased"}, {"owner": 1})]
     if held_back(alone, owner, holders, alone and _has_in_flight(db, owner)):
         return []
     n = min(n, 1) if alone else n
     waiting: dict[str, list[list[Document]]] = {}
     standing: dict[str, Standing] = {}
-    for one in open_targets(db, now, limits, alone):
+    for one in open_targets(db, now, leases, limits, alone):
         name, admission = one.target.name, one.admission
         rows = _claimable(db, name, now, alone, min(admission.calls, n) * admission.batch)
         if found := calls(rows, admission.batch, lambda row: int(row.get("lost", 0))):
             waiting[name], standing[name] = found[:admission.calls], one
     claimed: list[Claimed] = []
     for name, count in shares(n, standing, waiting).items():
-        claimed += _lease(db, name, waiting[name][:count], owner, until)
+        claimed += _lease(db, name, waiting[name][:count], owner, leases + lease)
         target, health = standing[name].target, standing[name].admission.health
         tokens = None if health.tokens is None else health.tokens - count
         put_standing(db, replace(target, health=replace(health, served_at=now, tokens=tokens)))
@@ -132,12 +145,16 @@ def _lease(db: Calls, target: str, waiting: Sequence[Sequence[Document]], owner:
     return claimed
 
 
-def _find_lost(db: Calls, now: int, limits: Limits, told: list[str]) -> None:
-    """What becomes of those whose lease ended without an outcome; whether they arrived is not known."""
+def _find_lost(db: Calls, now: int, leases: int, limits: Limits, told: list[str]) -> None:
+    """What becomes of those whose lease ended without an outcome, whether they arrived is not known; and of those that a
+    clock that was wrong has put off."""
     writes: list[Write] = []
     noted: list[Document] = []
-    for names in owed.chunks(target.name for target in every_target(db)):
-        for one in db.find(owed.NAME, {"leased": {"$in": names}, "due": owed.until_now(now)}, {**owed.CLAIM, "tries": 1}):
+    everybody = [target.name for target in every_target(db)]
+    for name in everybody:
+        db.update_many(owed.NAME, _ahead(name, now), {"$set": {"due": Int64(now)}})
+    for names in owed.chunks(everybody):
+        for one in db.find(owed.NAME, {"leased": {"$in": names}, "due": owed.until_now(leases)}, {**owed.CLAIM, "tries": 1}):
             loss = after_loss(int(one.get("lost", 0)), one["owner"], int(one["due"]), now, limits.lone_waits)
             change: Document = {"state": loss.state, "lost": Int64(loss.lost), "why": loss.why, "unclear": True, "released": False}
             gone = dict(owed.FREE)

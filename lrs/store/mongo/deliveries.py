@@ -8,10 +8,12 @@ from pymongo import UpdateOne
 
 from lrs.store.mongo import claims, owed, targets
 from lrs.store.mongo.claims import told_of
+from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Document, Write
 from lrs.store.mongo.owed import ATTEMPTS, BLOCKING, FINISHED, NAME, UNSENT
 from lrs.store.mongo.targets import AT_ONCE
 from lrs.store.protocols.work import Attempt, Claimed, DeliveryRow, Limits, Published, Unlimited, Wanted
+from lrs.store.webhook_ids import webhook_id
 
 UNLIMITED = Unlimited()
 STATES = (*BLOCKING, *FINISHED)
@@ -28,19 +30,24 @@ def owe(calls: Calls, events: Sequence[Owed], now: int) -> None:
             del new[known["_id"]]
     for some in owed.chunks(new.values(), AT_ONCE):
         calls.insert(NAME, some)
-    _take_back(calls, [(target, event) for target, event, _ in events if event.event.endswith(".revoked")])
+    _take_back(calls, [one for one in events if one[1].event.endswith(".revoked")])
 
 
-def _take_back(calls: Calls, revokes: Sequence[tuple[str, Published]]) -> None:
-    revisions = owed.siblings(calls, [event.event_id for _, event in revokes])
-    unsent, untold = [], []
-    for target, event in revokes:
-        known = revisions[target, event.event_id]
-        unsent += [one["_id"] for one in known if one["revision"] < event.revision and not one["tried"] and one["state"] in UNSENT]
-        if not any(owed.heard(known, event.revision)):
-            untold += [one["_id"] for one in known if one["revision"] == event.revision]
-    owed.cancel(calls, unsent, "taken back before it was sent")
-    owed.cancel(calls, untold, "the target never got what this takes back")
+def _take_back(calls: Calls, revokes: Sequence[Owed]) -> None:
+    known = owed.siblings(calls, [event.event_id for _, event, _ in revokes])
+    cancelled: dict[bytes, str] = {}
+    for target, event, n in revokes:
+        # as if each were owed by itself, in the order of the feed: what is owed after a revoke is not taken back by it
+        before = [one for one in known[target, event.event_id] if one["n"] <= n]
+        for one in before:
+            if one["revision"] < event.revision and not one["tried"] and one["state"] in UNSENT:
+                cancelled.setdefault(one["_id"], "taken back before it was sent")
+        if not any(owed.heard(before, event.revision)):
+            name = owed.key(webhook_id(target, event.event_id, event.revision))
+            assert name is not None
+            cancelled.setdefault(name, "the target never got what this takes back")
+    for why in dict.fromkeys(cancelled.values()):
+        owed.cancel(calls, [name for name, said in cancelled.items() if said == why], why)
 
 
 def release_parked(calls: Calls, changed: Sequence[tuple[str, str]], now: int) -> None:
@@ -64,28 +71,30 @@ class Deliveries:
     off, it is done in part, and done again it is completed."""
 
     _database: Database
+    _leases: Clock
 
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
                   ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
         """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`. Only
         the earliest unfinished revision of an achievement and target is due; an expired lease makes an unclear attempt.
         Suspects are claimed `alone`: one, by who has nothing else in flight."""
+        leases = self._leases.now()
         if not ended:
             with self._database.read() as calls:
-                if not claims.open_targets(calls, now, limits, alone):
+                if not (claims.is_mending_due(calls, now, leases) or claims.open_targets(calls, now, leases, limits, alone)):
                     return []
 
         def work(calls: Calls) -> tuple[list[Claimed], list[str]]:
             told: list[str] = []
             claims.record(calls, ended, limits, told)
-            return claims.claim(calls, n, now + round(lease_seconds * 1_000_000), owner, now, limits, alone, told), told
+            return claims.claim(calls, n, leases, round(lease_seconds * 1_000_000), owner, now, limits, alone, told), told
 
         return told_of(self._database.write(work))
 
     def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
         """Whether a claim `alone` may find something now; a look that writes nothing."""
         with self._database.read() as calls:
-            return bool(claims.open_targets(calls, now, limits, alone=True))
+            return bool(claims.open_targets(calls, now, self._leases.now(), limits, alone=True))
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended, in one commit; a stale lease changes nothing."""
@@ -105,7 +114,7 @@ class Deliveries:
     def expire_leases(self, targets: Sequence[str], owner: str, now: int) -> int:
         """Make leases of other owners due at once, as unclear attempts: for the only worker, at its start, and for
         targets that drop a repeated webhook-id."""
-        change = {"$set": {"due": Int64(now), "unclear": True}}
+        change = {"$set": {"due": Int64(self._leases.now()), "unclear": True}}
         return self._database.write(lambda calls: sum(
             calls.update_many(NAME, {"leased": target, "owner": {"$ne": owner}}, change) for target in targets))
 

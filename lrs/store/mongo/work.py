@@ -31,8 +31,10 @@ SEEN_AT_ONCE = 200
 class MongoWork(Deliveries, Targets):
     """`lrs.store.protocols.work.Work` on MongoDB."""
 
-    def __init__(self, database: Database, time: Clock | None = None) -> None:
+    def __init__(self, database: Database, time: Clock | None = None, leases: Clock | None = None) -> None:
+        """`leases`: the time by which leases go."""
         self._database, self._clock = database, time or clock.of(database)
+        self._leases = leases or self._clock
 
     def migrate(self) -> None:
         """Create the collections and indexes where they are missing."""
