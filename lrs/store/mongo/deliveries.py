@@ -224,7 +224,7 @@ def _bound(delivery_id: str) -> bytes:
     name = owed.key(delivery_id)
     if name is not None:
         return name
-    return b"\xff" * 17 if delivery_id > "msg_g" else b""
+    return b"\xff" * 16 if delivery_id > "msg_g" else b""
 
 
 def _newest(calls: Calls, where: Document, fields: Document, limit: int, before: tuple[int, bytes] | None) -> list[Document]:
