@@ -14,12 +14,16 @@ __all__ = ["work"]  # the fixture
 SENDER = """
 import sys, time
 from store_openers import opened_part
+from lrs.errors import StoreUnavailable
 from lrs.store.protocols.work import Attempt
 from workers.limits import Pace, TargetLimits
 work, _ = opened_part(sys.argv[1], "work")
 limits, ended, idle = TargetLimits({"webhook": Pace(1e6, 1_000_000, 16, 3)}), [], 0
 while idle < 20 or ended:
-    claimed = work.claim_due(8, 60, sys.argv[2], int(sys.argv[3]), limits, ended)
+    try:
+        claimed = work.claim_due(8, 60, sys.argv[2], int(sys.argv[3]), limits, ended)
+    except StoreUnavailable:
+        continue  # as a worker does: what ended is recorded when the store is back
     for one in claimed:
         print(time.monotonic_ns(), one.target, one.event_id, one.revision, one.unclear)
     ended = [Attempt(one.id, one.lease, time.time_ns() // 1000, "delivered", 1, None, "", 200, says="up") for one in claimed]
@@ -29,7 +33,9 @@ while idle < 20 or ended:
 """
 PUBLISHER = """
 import sys
+from contextlib import suppress
 from store_openers import opened_part
+from lrs.errors import StoreUnavailable
 from lrs.store.protocols.work import Cursor, Output, Published
 work, _ = opened_part(sys.argv[1], "work")
 name, other, rounds = sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -37,7 +43,8 @@ while (at := work.cursor(name)).seq < rounds:
     n, kind = at.seq // 3, ("completed", "updated", "updated")[at.seq % 3]
     rows = [Published(f"learning.{kind}", f"{name}{n}-{i}", at.seq % 3 + 1, b"{}") for i in range(3)]
     owed = [(i, target) for i in range(3) for target in ("hris", "crm")]
-    work.advance(name, at, Cursor(at.seq + 1, 0), Output((), rows, owed, fences=[(other, work.cursor(other))]))
+    with suppress(StoreUnavailable):
+        work.advance(name, at, Cursor(at.seq + 1, 0), Output((), rows, owed, fences=[(other, work.cursor(other))]))
 """
 
 
