@@ -35,20 +35,21 @@ IDS = [str(uuid.UUID(int=n)) for n in range(1, 9)]
 class Pair:
     """Both stores, asked the same; leases are drawn at random by the one, and are compared by order of appearance."""
 
-    def __init__(self, folder: Path, clocks: Clocks, rng: random.Random) -> None:
+    def __init__(self, folder: Path, clocks: Clocks, rng: random.Random, work_of_another: Any = None) -> None:
+        """`work_of_another`: the worker's side of another store, in the place of SQLite's."""
         self.rng, self.clocks = rng, clocks
         ticks = Ticks(clocks.wall, clocks.uptime, clocks.boot)
         log, work = Database(folder / "statements.db"), Database(folder / "work.db")
         self.files = (log, work)
         self.real: dict[str, Any] = {"statements": SqliteStatements(log, ticks), "directory": SqliteDirectory(log),
-                                     "mappings": SqliteMappings(log), "work": SqliteWork(work, ticks)}
+                                     "mappings": SqliteMappings(log), "work": work_of_another or SqliteWork(work, ticks)}
         for part in self.real.values():
             part.migrate()
         self.model = ModelStore(Disk(), ticks)
         self.leases: dict[str, str] = {}
 
     def ask(self, part: str, method: str, *arguments: Any, theirs: tuple[Any, ...] | None = None, **named: Any) -> Any:
-        """The answer of the model, which is that of SQLite."""
+        """The answer of the model, which is that of the real one."""
         answers = []
         for store, given in ((getattr(self.model, part), arguments), (self.real[part], theirs or arguments)):
             try:

@@ -16,6 +16,7 @@ from lrs.store.mongo.mappings import MongoMappings
 from lrs.store.mongo.payloads import MongoPayloads
 from lrs.store.mongo.rejections import MongoRejections
 from lrs.store.mongo.statements import MongoStatements
+from lrs.store.mongo.work import MongoWork
 from lrs.store.sqlite.attachments import FileAttachments
 from lrs.store.sqlite.audit import SqliteAudit
 from lrs.store.sqlite.connections import SqliteConnections
@@ -28,16 +29,18 @@ from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.payloads import SqlitePayloads
 from lrs.store.sqlite.rejections import SqliteRejections
 from lrs.store.sqlite.statements import SqliteStatements
+from lrs.store.sqlite.work import SqliteWork
 
 SQLITE = {
     "attachments": lambda database: FileAttachments(database.path.with_name("attachments")), "audit": SqliteAudit,
     "connections": SqliteConnections, "credentials": SqliteCredentials, "directory": SqliteDirectory, "documents": SqliteDocuments,
     "heartbeats": SqliteHeartbeats, "mappings": SqliteMappings, "payloads": SqlitePayloads, "rejections": SqliteRejections,
+    "work": SqliteWork,
 }
 MONGO = {
     "attachments": MongoAttachments, "audit": MongoAudit, "connections": MongoConnections, "credentials": MongoCredentials,
     "directory": MongoDirectory, "documents": MongoDocuments, "heartbeats": MongoHeartbeats, "mappings": MongoMappings,
-    "payloads": MongoPayloads, "rejections": MongoRejections,
+    "payloads": MongoPayloads, "rejections": MongoRejections, "work": MongoWork,
 }
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_work_deliveries import LATER, SECOND, claim, end, publish, states, work
+from test_work_deliveries import LATER, SECOND, claim, end, publish, python, states, work
 
-from lrs.store.protocols.work import Attempt, Claimed, Cursor, Output, Published, TargetRow, Wanted
+from lrs.store.protocols.work import Attempt, Claimed, Cursor, Output, Published, TargetRow, Wanted, Work
 from lrs.store.sqlite import deliveries, targets
 from lrs.store.sqlite import work as sqlite_work
 from lrs.store.sqlite.database import Database
@@ -25,11 +24,11 @@ def limits(**pace: object) -> TargetLimits:
     return TargetLimits({"webhook": Pace(**pace)})  # type: ignore[arg-type]
 
 
-def many(work: SqliteWork, n: int, target: str = "hris") -> None:
+def many(work: Work, n: int, target: str = "hris") -> None:
     publish(work, *[("completed", f"{target}{i}", 1) for i in range(n)], targets=(target,))
 
 
-def test_no_more_calls_of_a_target_are_leased_than_it_may_have_in_flight(work: SqliteWork) -> None:
+def test_no_more_calls_of_a_target_are_leased_than_it_may_have_in_flight(work: Work) -> None:
     many(work, 10)
     first = work.claim_due(100, 60, "me", LATER, limits(in_flight=3))
     assert len(first) == 3
@@ -38,8 +37,8 @@ def test_no_more_calls_of_a_target_are_leased_than_it_may_have_in_flight(work: S
     assert len(work.claim_due(100, 60, "another", LATER, limits(in_flight=3))) == 1
 
 
-def test_the_bucket_of_a_target_is_one_for_all_workers_and_fills_with_time(work: SqliteWork, tmp_path: Path) -> None:
-    other = SqliteWork(Database(tmp_path / "work.db"))
+def test_the_bucket_of_a_target_is_one_for_all_workers_and_fills_with_time(work: Work, open_part: Callable[[str], Work]) -> None:
+    other = open_part("work")
     many(work, 40)
     pace = limits(rate_per_second=2.0, burst=5, in_flight=16)
     assert len(work.claim_due(3, 60, "me", LATER, pace)) == 3
@@ -50,26 +49,23 @@ def test_the_bucket_of_a_target_is_one_for_all_workers_and_fills_with_time(work:
 
 CLAIMER = """
 import sys
-from pathlib import Path
-from lrs.store.sqlite.database import Database
-from lrs.store.sqlite.work import SqliteWork
+from store_openers import opened_part
 from workers.limits import Pace, TargetLimits
-work = SqliteWork(Database(Path(sys.argv[1])))
+work, _ = opened_part(sys.argv[1], "work")
 limits = TargetLimits({"webhook": Pace(1000.0, 1000, 4)})
 for _ in range(30):
     print(len(work.claim_due(3, 60, sys.argv[2], int(sys.argv[3]), limits)))
 """
 
 
-def test_processes_that_claim_at_once_share_the_limit_exactly(work: SqliteWork, tmp_path: Path) -> None:
+def test_processes_that_claim_at_once_share_the_limit_exactly(work: Work, place: str) -> None:
     many(work, 50)
-    running = [subprocess.Popen([sys.executable, "-c", CLAIMER, str(tmp_path / "work.db"), f"w{n}", str(LATER)],
-                                stdout=subprocess.PIPE, text=True) for n in range(3)]
+    running = [python(CLAIMER, place, f"w{n}", str(LATER)) for n in range(3)]
     got = [int(line) for process in running for line in process.communicate(timeout=60)[0].split()]
     assert sum(got) == 4
 
 
-def test_places_are_shared_out_whatever_the_backlog_of_one(work: SqliteWork) -> None:
+def test_places_are_shared_out_whatever_the_backlog_of_one(work: Work) -> None:
     work.add_target(TargetRow("crm", "webhook"))
     many(work, 100)
     many(work, 3, "crm")
@@ -78,7 +74,7 @@ def test_places_are_shared_out_whatever_the_backlog_of_one(work: SqliteWork) -> 
     assert sorted(one.target for one in work.claim_due(2, 60, "me", LATER, pace)) == ["crm", "hris"]
 
 
-def test_a_single_place_goes_to_the_target_that_waits_longest(work: SqliteWork) -> None:
+def test_a_single_place_goes_to_the_target_that_waits_longest(work: Work) -> None:
     work.add_target(TargetRow("crm", "webhook"))
     many(work, 4)
     many(work, 4, "crm")
@@ -90,7 +86,7 @@ def test_a_single_place_goes_to_the_target_that_waits_longest(work: SqliteWork) 
     assert served in (["crm", "hris"] * 3, ["hris", "crm"] * 3)
 
 
-def test_a_target_that_has_only_blocked_ones_takes_no_place_from_another(work: SqliteWork) -> None:
+def test_a_target_that_has_only_blocked_ones_takes_no_place_from_another(work: Work) -> None:
     work.add_target(TargetRow("crm", "webhook"))
     publish(work, ("completed", "a", 1), ("updated", "a", 2))
     end(work, claim(work)[0], "parked", status=None)
@@ -98,7 +94,7 @@ def test_a_target_that_has_only_blocked_ones_takes_no_place_from_another(work: S
     assert [one.target for one in work.claim_due(1, 60, "me", LATER, limits())] == ["crm"]
 
 
-def test_one_call_carries_several_deliveries_under_one_lease_but_never_two_of_one_achievement(work: SqliteWork) -> None:
+def test_one_call_carries_several_deliveries_under_one_lease_but_never_two_of_one_achievement(work: Work) -> None:
     publish(work, ("completed", "a", 1), ("updated", "a", 2), ("completed", "b", 1), ("completed", "c", 1))
     claimed = work.claim_due(1, 60, "me", LATER, limits(batch_max=100, in_flight=1))
     assert [(one.event_id, one.revision) for one in claimed] == [("a", 1), ("b", 1), ("c", 1)]
@@ -106,7 +102,7 @@ def test_one_call_carries_several_deliveries_under_one_lease_but_never_two_of_on
     assert work.claim_due(1, 60, "me", LATER, limits(batch_max=100, in_flight=1)) == []
 
 
-def test_what_ended_is_recorded_in_the_commit_of_the_next_claim(work: SqliteWork) -> None:
+def test_what_ended_is_recorded_in_the_commit_of_the_next_claim(work: Work) -> None:
     many(work, 2)
     [one] = work.claim_due(1, 60, "me", LATER, limits(in_flight=1))
     ended = [Attempt(one.id, one.lease, LATER, "delivered", 1, None, "", 200, says="up")]
@@ -115,7 +111,7 @@ def test_what_ended_is_recorded_in_the_commit_of_the_next_claim(work: SqliteWork
     assert work.count_by_state() == {"delivered": 1, "leased": 1}
 
 
-def test_an_open_breaker_uses_up_no_attempt_and_a_resumed_target_starts_afresh(work: SqliteWork) -> None:
+def test_an_open_breaker_uses_up_no_attempt_and_a_resumed_target_starts_afresh(work: Work) -> None:
     many(work, 10)
     for n in range(5):
         [one] = work.claim_due(1, 60, "me", LATER + n, limits())
@@ -126,19 +122,19 @@ def test_an_open_breaker_uses_up_no_attempt_and_a_resumed_target_starts_afresh(w
     assert len(work.claim_due(9, 60, "me", LATER + SECOND, limits())) == 4
 
 
-def test_an_alert_is_logged_when_a_target_is_stopped(work: SqliteWork, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alert_is_logged_when_a_target_is_stopped(work: Work, caplog: pytest.LogCaptureFixture) -> None:
     many(work, 1)
     [one] = claim(work)
     work.record([Attempt(one.id, one.lease, LATER, "waiting", 0, LATER, "answered 410", 410, target_state="disabled")], limits())
     assert "target hris disabled: answered 410" in caplog.text
 
 
-def lose(work: SqliteWork, now: int, pace: TargetLimits, alone: bool = False, owner: str = "w") -> tuple[list[Claimed], int]:
+def lose(work: Work, now: int, pace: TargetLimits, alone: bool = False, owner: str = "w") -> tuple[list[Claimed], int]:
     """Claim what is due, in the hands of a worker that is killed; what it was, and when its lease has ended."""
     return work.claim_due(9, 60, owner, now, pace, alone=alone), now + 60 * SECOND
 
 
-def test_losses_in_company_prove_nothing_however_many_workers_end(work: SqliteWork) -> None:
+def test_losses_in_company_prove_nothing_however_many_workers_end(work: Work) -> None:
     many(work, 6)
     now, pace = LATER, limits(in_flight=16)
     for _ in range(2):
@@ -149,7 +145,7 @@ def test_losses_in_company_prove_nothing_however_many_workers_end(work: SqliteWo
     assert {row.state for row in work.deliveries(Wanted(), 10)} == {"waiting"}
 
 
-def test_a_poison_delivery_is_dead_after_three_workers_that_had_nothing_else_and_its_neighbours_are_delivered(work: SqliteWork) -> None:
+def test_a_poison_delivery_is_dead_after_three_workers_that_had_nothing_else_and_its_neighbours_are_delivered(work: Work) -> None:
     many(work, 4)
     now, pace = LATER, limits(batch_max=10)
     poison = work.claim_due(1, 60, "w", now, pace)[0].id
@@ -176,7 +172,7 @@ def test_a_poison_delivery_is_dead_after_three_workers_that_had_nothing_else_and
     assert [one.id for one in claim(work, now=now)] == [poison]
 
 
-def test_a_suspect_goes_by_the_retry_schedule_from_when_its_loss_is_found(work: SqliteWork) -> None:
+def test_a_suspect_goes_by_the_retry_schedule_from_when_its_loss_is_found(work: Work) -> None:
     many(work, 1)
     now, pace = LATER, limits()
     for _ in range(2):
@@ -192,7 +188,7 @@ def test_a_suspect_goes_by_the_retry_schedule_from_when_its_loss_is_found(work: 
     assert states(work) == {1: "dead"}
 
 
-def suspects(work: SqliteWork, n: int, pace: TargetLimits) -> int:
+def suspects(work: Work, n: int, pace: TargetLimits) -> int:
     """Make so many; when they are due."""
     many(work, n)
     now = LATER
@@ -203,7 +199,7 @@ def suspects(work: SqliteWork, n: int, pace: TargetLimits) -> int:
     return now + 5 * SECOND
 
 
-def test_one_suspect_is_in_flight_over_all_workers_and_its_owner_has_nothing_beside_it(work: SqliteWork) -> None:
+def test_one_suspect_is_in_flight_over_all_workers_and_its_owner_has_nothing_beside_it(work: Work) -> None:
     pace = limits(in_flight=16)
     now = suspects(work, 3, pace)
     publish(work, *[("completed", f"fresh{n}", 1) for n in range(5)])
@@ -219,7 +215,7 @@ def test_one_suspect_is_in_flight_over_all_workers_and_its_owner_has_nothing_bes
     assert len(work.claim_due(9, 60, "idle", now, pace, alone=True)) == 1
 
 
-def test_a_suspect_with_an_outcome_is_as_good_as_new(work: SqliteWork) -> None:
+def test_a_suspect_with_an_outcome_is_as_good_as_new(work: Work) -> None:
     pace = limits(in_flight=16)
     now = suspects(work, 1, pace)
     [alone] = work.claim_due(9, 60, "idle", now, pace, alone=True)
@@ -231,7 +227,7 @@ def test_a_suspect_with_an_outcome_is_as_good_as_new(work: SqliteWork) -> None:
     assert states(work) == {1: "waiting"}
 
 
-def test_a_suspect_holds_back_the_later_revisions_of_its_own_achievement_only(work: SqliteWork) -> None:
+def test_a_suspect_holds_back_the_later_revisions_of_its_own_achievement_only(work: Work) -> None:
     pace = limits(in_flight=16)
     now = suspects(work, 1, pace)
     publish(work, ("updated", "hris0", 2), ("completed", "b", 1))
@@ -241,7 +237,7 @@ def test_a_suspect_holds_back_the_later_revisions_of_its_own_achievement_only(wo
     assert [(one.event_id, one.revision) for one in work.claim_due(9, 60, "w", now, pace)] == [("hris0", 2)]
 
 
-def test_a_suspect_keeps_to_the_limits_of_its_target(work: SqliteWork) -> None:
+def test_a_suspect_keeps_to_the_limits_of_its_target(work: Work) -> None:
     pace = limits(in_flight=1)
     many(work, 1)
     now = LATER
@@ -256,7 +252,7 @@ def test_a_suspect_keeps_to_the_limits_of_its_target(work: SqliteWork) -> None:
     assert work.claim_due(9, 60, "idle", now + 90 * SECOND, pace, alone=True) == []
 
 
-def test_a_credential_event_is_never_told_as_learning(work: SqliteWork) -> None:
+def test_a_credential_event_is_never_told_as_learning(work: Work) -> None:
     def credential(kind: str, revision: int, key: str = "badge") -> None:
         body = json.dumps({"event": f"credential.{kind}", "id": key, "revision": revision}).encode()
         at = work.cursor("route")
@@ -274,7 +270,7 @@ def test_a_credential_event_is_never_told_as_learning(work: SqliteWork) -> None:
     assert sorted(row.state for row in work.deliveries(Wanted(), 10)) == ["cancelled", "cancelled", "delivered", "leased"]
 
 
-def test_settings_of_a_target_change_and_its_state_stays(work: SqliteWork) -> None:
+def test_settings_of_a_target_change_and_its_state_stays(work: Work) -> None:
     work.set_target_state("hris", "paused", "by hand")
     assert work.change_target("hris", {"url": "https://new.example"})
     target = work.target("hris")
@@ -283,7 +279,7 @@ def test_settings_of_a_target_change_and_its_state_stays(work: SqliteWork) -> No
     assert not work.change_target("nobody", {})
 
 
-def test_deliveries_are_listed_and_replayed_by_event_person_and_course(work: SqliteWork) -> None:
+def test_deliveries_are_listed_and_replayed_by_event_person_and_course(work: Work) -> None:
     rows = [Published("learning.completed", f"e{n}", 1, json.dumps(
         {"user": {"externalId": str(n % 2)}, "course": {"id": f"c{n % 3}"}}).encode()) for n in range(12)]
     assert work.advance("route", Cursor(), Cursor(1, 0), Output((), rows, [(n, "hris") for n in range(12)]))
@@ -300,7 +296,7 @@ def test_deliveries_are_listed_and_replayed_by_event_person_and_course(work: Sql
             end(work, one, "delivered")
 
 
-def test_a_replay_counts_what_it_sends_also_where_there_are_later_revisions_and_revokes(work: SqliteWork) -> None:
+def test_a_replay_counts_what_it_sends_also_where_there_are_later_revisions_and_revokes(work: Work) -> None:
     publish(work, ("completed", "a", 1))
     first = claim(work)[0]
     end(work, first, "delivered")
@@ -321,7 +317,7 @@ def test_a_replay_counts_what_it_sends_also_where_there_are_later_revisions_and_
         assert states(work)
 
 
-def test_pages_show_each_delivery_once_while_others_come(work: SqliteWork) -> None:
+def test_pages_show_each_delivery_once_while_others_come(work: Work) -> None:
     many(work, 25)
     seen: list[str] = []
     before = None

@@ -87,9 +87,9 @@ class Calls:
         done = self._database.call(name, lambda c: c.update_one(wanted, change, upsert=upsert, session=self._session))
         return bool(done.matched_count > 0)
 
-    def update_many(self, name: str, wanted: Document, change: Document) -> None:
-        """Change all documents that match."""
-        self._database.call(name, lambda c: c.update_many(wanted, change, session=self._session))
+    def update_many(self, name: str, wanted: Document, change: Document) -> int:
+        """Change all documents that match; how many there were."""
+        return int(self._database.call(name, lambda c: c.update_many(wanted, change, session=self._session)).matched_count)
 
     def replace(self, name: str, wanted: Document, document: Document) -> bool:
         """Put a document in the place of the one that matches; whether there was one."""

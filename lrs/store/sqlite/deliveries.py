@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import sqlite3
-import uuid
 from collections.abc import Sequence
 
 from lrs.store.protocols.work import (
@@ -18,6 +17,7 @@ from lrs.store.sqlite import claims
 from lrs.store.sqlite.claims import UNSENT
 from lrs.store.sqlite.clock import Clock
 from lrs.store.sqlite.database import Database
+from lrs.store.webhook_ids import webhook_id
 
 SCRIPTS = (
     """CREATE TABLE deliveries (id TEXT PRIMARY KEY, target TEXT NOT NULL, event TEXT NOT NULL, event_id TEXT NOT NULL,
@@ -41,18 +41,12 @@ SCRIPTS = (
        CREATE INDEX deliveries_newest ON deliveries (created, id)""",
     "ALTER TABLE deliveries ADD COLUMN released INTEGER NOT NULL DEFAULT 0",
 )
-NAMESPACE = uuid.UUID("b4c1f6de-8a0e-5d52-9c33-1f0c7d2f9a10")
 UNLIMITED = Unlimited()
 FOR_EVER = 1 << 62
 FINISHED = "('delivered', 'dead', 'cancelled')"
 _MAY_HAVE_ARRIVED = """EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.id AND attempts.state NOT IN ('parked', 'cancelled')
   AND (status IS NULL OR status NOT BETWEEN 400 AND 499))"""
 ROW = "id, target, event, event_id, revision, state, attempts, due, why, created"
-
-
-def webhook_id(target: str, event_id: str, revision: int) -> str:
-    """The delivery's id, the same whenever it is computed."""
-    return "msg_" + uuid.uuid5(NAMESPACE, f"{target}\n{event_id}\n{revision}").hex
 
 
 _PAYLOAD = {"person": "$.user.externalId", "course": "$.course.id"}

@@ -1,0 +1,107 @@
+"""Targets in MongoDB: where completions go."""
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from bson import Int64
+
+from lrs.store.mongo import owed
+from lrs.store.mongo.clock import Clock
+from lrs.store.mongo.database import Calls, Database, Document
+from lrs.store.protocols.work import Health, TargetRow
+
+NAME = "targets"
+INDEXES: dict[str, dict[str, list[tuple[str, int]]]] = {NAME: {}}
+AT_ONCE = 500
+"""Deliveries changed in one transaction by an operator's act, so that a great backlog does not outlast a deadline."""
+
+
+class Targets:
+    """The part of `MongoWork` that keeps targets. Settings and health are JSON text: their names may have dots."""
+
+    _database: Database
+    _clock: Clock
+
+    def add_target(self, target: TargetRow) -> bool:
+        """Keep a new target; False if its name is taken."""
+        def work(calls: Calls) -> bool:
+            if calls.one(NAME, {"_id": target.name}, {"_id": 1}):
+                return False
+            calls.insert(NAME, [{"_id": target.name, "connector": target.connector, "settings": json.dumps(dict(target.settings)),
+                                 "state": "active", "why": "", "health": "{}", "writes": Int64(0)}])
+            return True
+
+        return self._database.write(work)
+
+    def targets(self) -> list[TargetRow]:
+        """All of them, by name."""
+        with self._database.read() as calls:
+            return every_target(calls)
+
+    def target(self, name: str) -> TargetRow | None:
+        """The target of this name."""
+        with self._database.read() as calls:
+            found = calls.one(NAME, {"_id": name})
+        return _target(found) if found else None
+
+    def change_target(self, name: str, settings: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> bool:
+        """Replace a target's settings; its state stays. False if there is none, or if its settings are not `before` any
+        more, where that is given: somebody else has changed them since they were read."""
+        def work(calls: Calls) -> bool:
+            found = calls.one(NAME, {"_id": name}, {"settings": 1})
+            if found is None or (before is not None and json.loads(found["settings"]) != dict(before)):
+                return False
+            return _write(calls, name, {"settings": json.dumps(dict(settings))})
+
+        return self._database.write(work)
+
+    def set_target_state(self, name: str, state: str, why: str = "") -> bool:
+        """active | paused | disabled. Making it active forgets its faults and makes what waits due at once. False if
+        there is none."""
+        health = {"health": "{}"} if state == "active" else {}
+        if health:
+            # first: who sees that it is active may trust that nothing of it waits any more
+            self._end_waiting(name)
+
+        def work(calls: Calls) -> bool:
+            act(calls)
+            return _write(calls, name, {"state": state, "why": why, **health})
+
+        return self._database.write(work)
+
+    def _end_waiting(self, name: str) -> None:
+        now = self._clock.now()
+        with self._database.read() as calls:
+            waiting = [one["_id"] for page in owed.due(calls, name, None, AT_ONCE, state="waiting") for one in page]
+        for some in owed.chunks(waiting, AT_ONCE):
+            self._database.write(partial(Calls.update_many, name=owed.NAME, wanted={"_id": {"$in": some}, "state": "waiting"},
+                                         change={"$set": {"due": Int64(now)}}))
+
+
+def act(calls: Calls) -> None:
+    """Somebody has done what may give the worker something to do: it is woken (see `MongoWork.data_version`)."""
+    calls.update("numbers", {"_id": "acts"}, {"$inc": {"n": Int64(1)}})
+
+
+def every_target(calls: Calls) -> list[TargetRow]:
+    """All targets, by name."""
+    return [_target(one) for one in calls.find(NAME, {}, sort=[("_id", 1)])]
+
+
+def put_standing(calls: Calls, target: TargetRow) -> None:
+    """Write a target's state, reason and health, in the caller's transaction."""
+    _write(calls, target.name, {"state": target.state, "why": target.why, "health": json.dumps(asdict(target.health))})
+
+
+def _write(calls: Calls, name: str, fields: Document) -> bool:
+    # counted, since a write that changes nothing is none for the server: two that decide by one target must meet at it
+    return calls.update(NAME, {"_id": name}, {"$set": fields, "$inc": {"writes": Int64(1)}})
+
+
+def _target(one: Document) -> TargetRow:
+    return TargetRow(one["_id"], one["connector"], json.loads(one["settings"]), one["state"], one["why"],
+                     Health(**json.loads(one["health"])))

@@ -1,0 +1,195 @@
+"""The worker's side of a MongoDB store: cursors, achievements and feed here; deliveries and targets beside it."""
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+from bson import Int64
+from pymongo import DeleteOne, ReplaceOne
+
+from lrs.store.mongo import clock, deliveries, numbers, owed, targets
+from lrs.store.mongo.claims import TURN
+from lrs.store.mongo.clock import Clock
+from lrs.store.mongo.database import Calls, Database, Document, Layout, Write
+from lrs.store.mongo.deliveries import Deliveries
+from lrs.store.mongo.targets import Targets
+from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
+
+log = logging.getLogger("store.work")
+CURSORS, STATES, FEED = "cursors", "states", "feed"
+LAYOUT = Layout(
+    {CURSORS: {}, STATES: {"by_subject": [("subject", 1), ("course", 1)], "by_held": [("held", 1)]},
+     FEED: {"by_n": [("n", 1)], "by_event": [("event_id", 1)]}, **owed.INDEXES, **targets.INDEXES, **numbers.INDEXES},
+    {"numbers": lambda: numbers.seeds(FEED, TURN, "acts")},
+    owed.SPARSE | {"by_held"},
+)
+SEEN_AT_ONCE = 200
+"""States read in one call where all of them are looked at."""
+
+
+class MongoWork(Deliveries, Targets):
+    """`lrs.store.protocols.work.Work` on MongoDB."""
+
+    def __init__(self, database: Database, time: Clock | None = None, leases: Clock | None = None) -> None:
+        """`leases`: the time by which leases go."""
+        self._database, self._clock = database, time or clock.of(database)
+        self._leases = leases or self._clock
+
+    def migrate(self) -> None:
+        """Create the collections and indexes where they are missing."""
+        self._database.migrate(LAYOUT)
+
+    def cursor(self, consumer: str) -> Cursor:
+        """Where the consumer stands."""
+        with self._database.read() as calls:
+            return _cursors(calls, [consumer])[consumer]
+
+    def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
+        """Output and cursor in one transaction; False if the cursor is not `was` any more, or a fence has moved."""
+        created = self._clock.now()
+        fences = dict(output.fences)
+
+        def work(calls: Calls) -> list[Published] | None:
+            expected = [(consumer, was), *output.fences]
+            standing = _cursors(calls, [name for name, _ in expected])
+            if any(standing[name] != cursor for name, cursor in expected):
+                return None
+            # a fence is written too: two consumers that only looked at each other's cursors would both commit
+            for name, cursor in {**fences, consumer: now}.items():
+                calls.update(CURSORS, {"_id": name}, {"$set": {"seq": Int64(cursor.seq), "change": Int64(cursor.change)},
+                                                      "$inc": {"writes": Int64(1)}}, upsert=True)
+            calls.write_each(STATES, [_write(state) for state in output.states])
+            deliveries.cancel_unsent(calls, output.cancelled)
+            given = _publish(calls, output.published)
+            owes = [(target, output.published[index], given[index]) for index, target in output.owed if index in given]
+            if owes:
+                deliveries.owe(calls, owes, created)
+            if output.released:
+                deliveries.release_parked(calls, output.released, created)
+            return [one for index, one in enumerate(output.published) if index not in given]
+
+        refused = self._database.write(work)
+        for one in refused or ():
+            # to raise would stop the worker at this statement for ever; what was published is never published otherwise
+            log.error("revision %d of achievement %s is in the feed already: the first stands, the second is not sent",
+                      one.revision, one.event_id)
+        return refused is not None
+
+    def states(self, subjects: Sequence[str]) -> list[StateRow]:
+        """Everything known of these subjects."""
+        wanted = list(dict.fromkeys(subjects))
+        known: dict[str, list[StateRow]] = {}
+        with self._database.read() as calls:
+            for some in owed.chunks(wanted):
+                for one in calls.find(STATES, {"subject": {"$in": some}}, sort=[("subject", 1), ("course", 1)]):
+                    known.setdefault(one["subject"], []).append(_state(one))
+        return [state for subject in wanted for state in known.get(subject, ())]
+
+    def is_published(self, event_id: str) -> bool:
+        """Whether the feed has a row of this achievement."""
+        with self._database.read() as calls:
+            return calls.one(FEED, {"event_id": event_id}, {"_id": 1}) is not None
+
+    def holders(self, seq: int) -> list[str]:
+        """The subjects for whom the statement with this seq is evidence. Fetches every state: for rare questions."""
+        sought = b'{"seq":%d,' % seq
+        found: set[str] = set()
+        with self._database.read() as calls:
+            after: Document = {}
+            while page := calls.find(STATES, after, {"subject": 1, "body": 1}, sort=[("_id", 1)], limit=SEEN_AT_ONCE):
+                found.update(one["subject"] for one in page if sought in one["body"])
+                after = {"_id": {"$gt": page[-1]["_id"]}}
+        return sorted(found, key=str.encode)
+
+    def subjects(self, prefix: str, limit: int) -> list[str]:
+        """At most `limit` subjects of whom something is known and whose key begins so, in order."""
+        found: dict[str, None] = {}
+        after: Document = {"$gte": prefix}
+        with self._database.read() as calls:
+            while len(found) < limit:
+                page = [one["subject"] for one in calls.find(STATES, {"subject": {**after, "$lt": prefix + "\U0010ffff"}}, {"subject": 1},
+                                                             sort=[("subject", 1), ("course", 1)], limit=min(limit, 1_000))]
+                if not page:
+                    break
+                found.update(dict.fromkeys(page))
+                after = {"$gt": page[-1]}
+        return list(found)[:max(0, limit)]
+
+    def held(self, limit: int = 100) -> list[StateRow]:
+        """States with an achievement that waits for a person."""
+        if limit < 1:
+            return []
+        with self._database.read() as calls:
+            return [_state(one) for one in calls.find(STATES, {"held": {"$exists": True}}, sort=[("held", 1)], limit=limit)]
+
+    def count_held(self) -> int:
+        """How many there are."""
+        with self._database.read() as calls:
+            return calls.count(STATES, {"held": {"$exists": True}})
+
+    def feed(self, after: int, limit: int) -> list[FeedRow]:
+        """At most `limit` rows with n > after, oldest first."""
+        if limit < 1:
+            return []
+        with self._database.read() as calls:
+            # the number first: all rows up to it are seen by a later look of the same session
+            bounds = {"$gt": after, "$lte": numbers.last(calls, FEED)}
+            return [FeedRow(int(one["n"]), one["body"]) for one in
+                    calls.find(FEED, {"n": bounds}, {"n": 1, "body": 1}, sort=[("n", 1)], limit=limit)]
+
+    def feed_length(self) -> int:
+        """The number of the last row of the feed: rows are numbered without a gap."""
+        with self._database.read() as calls:
+            return numbers.last(calls, FEED)
+
+    def data_version(self) -> int:
+        """A number that changes when a consumer has come on, or somebody did what gives the worker something to do."""
+        with self._database.read() as calls:
+            return numbers.last(calls, "acts") + sum(int(one["writes"]) for one in calls.find(CURSORS, {}, {"writes": 1}))
+
+
+def _cursors(calls: Calls, consumers: Sequence[str]) -> dict[str, Cursor]:
+    found = {one["_id"]: Cursor(int(one["seq"]), int(one["change"])) for one in calls.find(CURSORS, {"_id": {"$in": list(consumers)}})}
+    return {name: found.get(name, Cursor()) for name in consumers}
+
+
+def _write(state: StateRow) -> Write:
+    name = _digest(state.subject, state.course)
+    if state.body is None:
+        return DeleteOne({"_id": name})
+    held = {"held": f"{state.subject}\0{state.course}"} if state.held else {}
+    return ReplaceOne({"_id": name}, {"_id": name, "subject": state.subject, "course": state.course, "body": state.body, **held},
+                      upsert=True)
+
+
+def _state(one: Document) -> StateRow:
+    return StateRow(one["subject"], one["course"], one["body"], "held" in one)
+
+
+def _publish(calls: Calls, published: Sequence[Published]) -> dict[int, int]:
+    """Append to the feed, numbered without a gap; the numbers by index, without those whose revision stands there already.
+    All who publish meet at the number, so nobody who appends something else was overlooked."""
+    names = [_digest(one.event_id, str(one.revision)) for one in published]
+    known: set[bytes] = set()
+    for some in owed.chunks(dict.fromkeys(names)):
+        known |= {one["_id"] for one in calls.find(FEED, {"_id": {"$in": some}}, {"_id": 1})}
+    new = []
+    for index, name in enumerate(names):
+        if name not in known:
+            known.add(name)
+            new.append(index)
+    if not new:
+        return {}
+    first = numbers.draw(calls, FEED, len(new))
+    given = {index: first + place for place, index in enumerate(new)}
+    for some in owed.chunks(new, targets.AT_ONCE):
+        calls.insert(FEED, [{"_id": names[index], "n": Int64(given[index]), "event_id": published[index].event_id,
+                             "revision": Int64(published[index].revision), "event": published[index].event,
+                             "body": published[index].body} for index in some])
+    return given
+
+
+def _digest(*parts: str) -> bytes:
+    # no part can be taken for a piece of its neighbour: each is preceded by its length
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()[:16]
