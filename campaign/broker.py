@@ -116,7 +116,8 @@ def run(folder: Path, seed: int, cycles: int = 600, clients: int = 2, pause: flo
             thread.join(60)
             must(not thread.is_alive(), "a client hangs")
         must(not load.failed, f"{len(load.failed)} writes failed, e.g. {load.failed[:1]}")
-        until(lambda: len(receiver.times()) >= len(load.acknowledged), 120 + 2 * len(load.acknowledged) / RATE, "every delivery is made; now",
+        until(lambda: len(receiver.times()) >= len(load.acknowledged), 120 + 2 * len(load.acknowledged) / RATE,
+              "every delivery is made; now",
               lambda: f"{len(receiver.times())} of {len(load.acknowledged)}")
         with served.store() as store:
             until(lambda: set(store.work.count_by_state()) == {"delivered"}, 30, "each is recorded; now", store.work.count_by_state)
@@ -125,10 +126,12 @@ def run(folder: Path, seed: int, cycles: int = 600, clients: int = 2, pause: flo
     drained = next(came.at for came in reversed(receiver.came)) - back
     plot = folder.parent / f"broker-{cycles}s.svg"
     plot.write_text(_plot(receiver.came, load, began, away, killed, back))
-    return (f"broker away for {back - away:.0f} s (silent, then killed, back empty) under {len(load.acknowledged)} writes: 0 failed, the slowest "
+    return (f"broker away for {back - away:.0f} s (silent, then killed, back empty) under {len(load.acknowledged)} writes: 0 failed, "
+            f"the slowest "
             f"{load.slowest:.2f} s; {len(receiver.came)} requests for {len(receiver.times())} deliveries, none lost, none under two ids, "
             f"revisions in order; {backlog} waited at its return and were made within {drained:.0f} s, none overtaken by more than "
-            f"{overtaken:.1f} s; at most {peak} attempts in a second (rate {RATE}, burst {BURST}), at most {waiting} messages in a queue; {plot}")
+            f"{overtaken:.1f} s; at most {peak} attempts in a second (rate {RATE}, burst {BURST}), at most {waiting} messages "
+            f"in a queue; {plot}")
 
 
 def _directory(served: Served, receiver: Receiver) -> None:
