@@ -29,7 +29,7 @@ LOG: tuple[Mutant, ...] = (
 
     def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
         time = self._clock.advance(db, len(batch))
-        first = now = max(time, rows.highest(db) + 1)
+        now = max(time, rows.highest(db) + 1)
 """,
         """        early = self._now()
         return self._commits.run(lambda db: self._add(db, batch, same, early))
@@ -39,7 +39,6 @@ LOG: tuple[Mutant, ...] = (
         now = early
         while db.execute("SELECT 1 FROM statements WHERE seq = ?", (now,)).fetchone():
             now += 1
-        first = now
 """,
         ("tests/store/test_statements_processes.py::test_who_waits_for_the_lock_is_stamped_when_he_has_it",)),
     Mutant(

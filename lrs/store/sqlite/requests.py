@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lrs.store.sqlite import rows
 
-SCRIPTS = ("ALTER TABLE statements ADD COLUMN request TEXT",)
+SCRIPTS = ("DROP TABLE IF EXISTS requests; ALTER TABLE statements ADD COLUMN request TEXT",)
 """'' in the first row of a request that has no id; NULL in the rows after the first, and in those of before this column."""
 LOOKED_AT = 5_000
 """Rows before the statement that are looked at for the first one of its request."""

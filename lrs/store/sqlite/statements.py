@@ -36,7 +36,7 @@ class SqliteStatements(StatementsExamined):
     def migrate(self) -> None:
         """Create the tables and the key of the terms where they are missing."""
         self._database.migrate("statements", SCRIPTS)
-        self._database.migrate("requests", requests.SCRIPTS)
+        self._database.migrate("statements_request", requests.SCRIPTS)
 
     @property
     def term_key(self) -> bytes:
