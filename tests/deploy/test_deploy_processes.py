@@ -42,16 +42,17 @@ def test_what_compose_starts_takes_a_statement_and_delivers_it(tmp_path: Path) -
     parts = [start("web")]
     url = f"http://127.0.0.1:{port}"
 
-    def ready() -> bool:
-        # as the health check of compose asks
+    def answers(path: str) -> bool:
         try:
-            return httpx.get(url + "/health/ready", timeout=2).status_code == 200
+            return httpx.get(url + path, timeout=2).status_code == 200
         except httpx.TransportError:
             return False
     try:
-        parts[0].ready(ready, 60)
-        assert "/health/ready" in str(SERVICES["web"]["healthcheck"]["test"])
+        parts[0].ready(lambda: answers("/health/live"), 60)
         parts += [start("worker"), start("beat")]
+        # as the health check of compose asks: ready is who has a worker, too
+        assert "/health/ready" in str(SERVICES["web"]["healthcheck"]["test"])
+        parts[0].ready(lambda: answers("/health/ready"), 60)
         store = open_store(data)
         store.directory.put_people([Person("1", identifiers=("mbox:ada@acme.example",))])
         given = {"url": f"http://127.0.0.1:{receiver.port}/", "secret": new_secret(), "allow_private": "true"}
