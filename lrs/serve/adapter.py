@@ -27,6 +27,9 @@ QUEUE = 1_000
 IN_MEMORY = 2**20
 #: How long a client of a streamed answer may take for one piece before it is given up, seconds.
 PIECE_SECONDS = 30
+#: The pace of a streamed answer, a gigabit a second: the server takes into memory whatever it is handed, read or not, so that
+#: who hands it over faster than clients usually read fills memory.
+SECONDS_A_BYTE = 1 / 125e6
 #: At a stop, how long a body that is still arriving is waited for, seconds.
 HALF_SENT_SECONDS = 2
 
@@ -240,6 +243,7 @@ class Adapter:
             piece = answer.body
             while piece is not None:
                 asyncio.run_coroutine_threadsafe(_piece(transport, piece), loop).result(PIECE_SECONDS)
+                time.sleep(len(piece) * SECONDS_A_BYTE)
                 piece = next(rest, None)
         finally:
             self._streams.release()
