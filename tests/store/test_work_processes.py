@@ -11,6 +11,7 @@ from lrs.store.protocols.work import Attempt, Cursor, Output, Published, TargetR
 
 __all__ = ["work"]  # the fixture
 
+# a lease that does not end while the test runs, however slow the machine: whoever is given a delivery twice was given it wrongly
 SENDER = """
 import sys, time
 from store_openers import opened_part
@@ -21,7 +22,7 @@ work, _ = opened_part(sys.argv[1], "work")
 limits, ended, idle = TargetLimits({"webhook": Pace(1e6, 1_000_000, 16, 3)}), [], 0
 while idle < 20 or ended:
     try:
-        claimed = work.claim_due(8, 60, sys.argv[2], int(sys.argv[3]), limits, ended)
+        claimed = work.claim_due(8, 3600, sys.argv[2], int(sys.argv[3]), limits, ended)
     except StoreUnavailable:
         continue  # as a worker does: what ended is recorded when the store is back
     for one in claimed:
@@ -56,13 +57,14 @@ def test_nothing_is_sent_twice_or_out_of_order_and_the_feed_has_no_gap_while_all
     seen, reader = [], open_part("work")
     while len(seen) < rounds * 6:
         seen += [row.n for row in reader.feed(seen[-1] if seen else 0, 7)]
-    said = [process.communicate(timeout=120)[0] for process in (*publishers, *senders)]
+    said = [process.communicate(timeout=280)[0] for process in (*publishers, *senders)]
     assert [process.returncode for process in (*publishers, *senders)] == [0] * 6
     assert seen == list(range(1, rounds * 6 + 1))
     assert reader.feed(0, 1_000_000)[-1].n == reader.feed_length() == rounds * 6
     sent = sorted((int(at), target, event_id, int(revision), unclear) for lines in said for at, target, event_id, revision, unclear in
                   (line.split() for line in lines.splitlines()))
-    assert max(Counter(one[1:4] for one in sent).values()) == 1
+    times = Counter(one[1:4] for one in sent)
+    assert [one for one in sent if times[one[1:4]] > 1] == []
     assert len(sent) == rounds * 12
     assert {one[4] for one in sent} == {"False"}
     for key in {one[1:3] for one in sent}:
