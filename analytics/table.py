@@ -14,6 +14,7 @@ from deltalake import DeltaTable, Schema, Transaction
 from deltalake.exceptions import TableNotFoundError
 
 from analytics.dictionary import FACTS, Column
+from lrs.errors import StoreUnavailable
 from lrs.statements.instants import instant
 
 FORMAT = 1
@@ -68,11 +69,13 @@ def text_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def opened(folder: Path, key: bytes) -> DeltaTable | None:
-    """The table of the store with this key, None where there is none of this format. Raises `AnotherStore`."""
+    """The table of the store with this key, None where there is none of this format. Raises `AnotherStore`, `StoreUnavailable`."""
     try:
         table = DeltaTable(str(folder / "facts"))
     except TableNotFoundError:
         return None
+    except OSError as error:
+        raise StoreUnavailable(error) from error
     told = table.metadata().description or ""
     if told.partition(", ")[2] != _store(key):
         raise AnotherStore(f"{folder} holds the facts of another store: set `facts` to another folder, or remove it")

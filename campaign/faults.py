@@ -54,7 +54,7 @@ time_t time(time_t *at) {
 """
 """Steps the wall clock of a process while it runs, and that clock alone. libfaketime cannot: either it steps the monotonic
 clock too, which no machine does, or it breaks absolute sleeps (EINVAL from clock_nanosleep, 0.9.10)."""
-DISK_MB = 128
+DISK_MB = 512
 
 HOLDER = """
 import sqlite3, sys

@@ -114,7 +114,8 @@ def _judge(seen: Seen, kind: str, name: str, answer: Answer) -> None:
             seen.kept.append(name)
     elif answer.status == 503:
         told = json.loads(answer.body)
-        if told.get("status") != 503 or not told.get("message") or "retry-after" not in answer.headers:
+        clear = told.get("reasons") if kind == "ready" and "reasons" in told else told.get("status") == 503 and told.get("message")
+        if not clear or "retry-after" not in answer.headers:
             seen.wrong.append(f"{kind}: a 503 that is not clear: {answer} {answer.headers}")
         if kind in WRITES:
             seen.denied.append(name)

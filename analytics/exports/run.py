@@ -6,13 +6,17 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from analytics.dictionary import FACTS, RAW, Column
 from analytics.exports import csv, kept, ndjson, parquet
 from analytics.exports.rows import Wanted, bound, slices
 from lrs.completions.catalogue import Catalogue
+from lrs.errors import StoreUnavailable
 from lrs.store.open_store import Store
 
 Chunks = Callable[[Iterable[list[dict[str, Any]]], tuple[Column, ...]], Iterator[bytes]]
@@ -38,11 +42,15 @@ def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int]
     """The bytes of the export in a format of `FORMATS`, up to `end` (`rows.bound`); `reached(rows, seq)` is told after each slice.
     Facts come from the table in the folder `table` where there is one. Raises StoreUnavailable before the first byte if the store
     does not answer."""
-    there = kept.known(store, table) if table and not wanted.raw else None
-    if there:
-        end = bound(store, wanted) if end is None else end
-        course = Catalogue(store.directory.courses()).canonical(wanted.course) if wanted.course else ""
-        return kept.chunks(store, replace(wanted, course=course), kind, end, there, reached)
+    try:
+        there = kept.known(store, table) if table and not wanted.raw else None
+        if there:
+            end = bound(store, wanted) if end is None else end
+            course = Catalogue(store.directory.courses()).canonical(wanted.course) if wanted.course else ""
+            pieces = kept.chunks(store, replace(wanted, course=course), kind, end, there, reached)
+            return chain([next(pieces, b"")], pieces)  # the work is done before the first byte
+    except (OSError, duckdb.IOException) as error:
+        raise StoreUnavailable(error) from error
     found = slices(store, wanted, end)
 
     def counted() -> Iterator[list[dict[str, Any]]]:
