@@ -231,11 +231,10 @@ def _orphans(log: _Log, told: Told) -> Iterator[Broken]:
 
     for some in _slices(log.index_rows()):
         told("index", 0.7 + 0.3 * min(1.0, done / total))
-        there = log.kept_at({seq for row in some for seq in row[1:] if seq})
-        terms = {seq: frozenset(one.terms) for seq, one in there.items()}
+        terms = log.terms_at({seq for row in some for seq in row[1:] if seq})
         for term, seq, via in some:
             where = f"term {term} of the statement stored {printed(seq)}" + (f" by way of that stored {printed(via)}" if via else "")
-            if seq not in there or (via and via not in there):
+            if seq not in terms or (via and via not in terms):
                 yield Broken("orphan", where, "there is no such statement")
             elif term not in terms[via or seq]:
                 yield Broken("orphan", where, "the statement has no such term")

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TypeVar
 
-from lrs.store.protocols.work import Admission, TargetRow
+from lrs.store.protocols.work import Admission, Attempt, Limits, TargetRow
 
 COMPANY = 2
 """Workers that ended in a row while they held a delivery and others: after so many it is a *suspect*, and is sent alone.
@@ -93,6 +94,25 @@ def shares(n: int, standing: Mapping[str, Standing], waiting: Mapping[str, Seque
         next_ = min(hungry, key=lambda name: (standing[name].in_flight + given.get(name, 0), standing[name].target.health.served_at, name))
         given[next_] = given.get(next_, 0) + 1
     return given
+
+
+def judged(targets: Iterable[TargetRow], written: Iterable[tuple[str, Attempt]], limits: Limits) -> Iterator[tuple[TargetRow, str]]:
+    """Those of the targets that attempts (target's name, attempt) change, as they are after them, each with what an operator should
+    hear of it, '' for nothing."""
+    known = {target.name: target for target in targets}
+    for name, group in groupby(sorted(written, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
+        if name not in known:
+            continue
+        was = known[name]
+        target = limits.judge(was, [attempt for _, attempt in group])
+        if target == was:
+            continue
+        if target.state != was.state:
+            yield target, f"target {name} {target.state}: {target.why}"
+        elif target.health.openings > was.health.openings:
+            yield target, f"target {name} rests: {target.health.failures} calls in a row failed"
+        else:
+            yield target, ""
 
 
 def as_told(event: str, payload: bytes, *, got: bool, tried: bool) -> tuple[str, bytes] | None:

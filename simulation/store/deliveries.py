@@ -4,9 +4,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 
-from lrs.store.claiming import AHEAD_MAX_US, Standing, after_loss, as_told, calls, held_back, is_suspect, shares
+from lrs.store.claiming import AHEAD_MAX_US, Standing, after_loss, as_told, calls, held_back, is_suspect, judged, shares
 from lrs.store.protocols.work import (
     Attempt,
     Claimed,
@@ -315,7 +314,6 @@ def record(out: Outgoing, attempts: Sequence[Attempt], limits: Limits) -> int:
         state, due = ("waiting", one.at) if one.state == "parked" and row.released else (one.state, one.due)
         out.owed[one.id] = changed(row, state=state, attempts=one.attempts, due=due if state == "waiting" else None,
                                    why=one.why, lease="", owner="", unclear=one.unclear, lost=0, tried=tried)
-    for name, group in groupby(sorted(written, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
-        if name in out.targets:
-            out.targets[name] = limits.judge(out.targets[name], [attempt for _, attempt in group])
+    for target, _ in judged(every_target(out), written, limits):
+        out.targets[target.name] = target
     return len(written)

@@ -5,13 +5,13 @@ import logging
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import islice
 from typing import TypeVar
 
 from bson import Int64
 from pymongo import UpdateOne
 
-from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, is_suspect, shares
+from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, is_suspect, judged, shares
 from lrs.store.mongo import owed
 from lrs.store.mongo.database import Calls, Document, Write
 from lrs.store.mongo.targets import every_target, put_standing
@@ -195,7 +195,9 @@ def record(db: Calls, attempts: Sequence[Attempt], limits: Limits, told: list[st
     if written:
         db.write_each(owed.NAME, writes)
         db.insert(owed.ATTEMPTS, tries)
-        _judge(db, written, limits, told)
+        for target, said in judged(every_target(db), written, limits):
+            put_standing(db, target)
+            told += [said] if said else []
     return len(written)
 
 
@@ -214,19 +216,3 @@ def _end(found: Document, one: Attempt) -> Document:
     else:
         gone["due"] = ""
     return {"$set": change, "$unset": gone}
-
-
-def _judge(db: Calls, written: Sequence[tuple[str, Attempt]], limits: Limits, told: list[str]) -> None:
-    known = {target.name: target for target in every_target(db)}
-    for name, group in groupby(sorted(written, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
-        was = known.get(name)
-        if was is None:
-            continue
-        target = limits.judge(was, [attempt for _, attempt in group])
-        if target == was:
-            continue
-        put_standing(db, target)
-        if target.state != was.state:
-            told.append(f"target {name} {target.state}: {target.why}")
-        elif target.health.openings > was.health.openings:
-            told.append(f"target {name} rests: {target.health.failures} calls in a row failed")

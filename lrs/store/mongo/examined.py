@@ -34,6 +34,12 @@ class StatementsExamined:
             found = calls.find(STATEMENTS, {"seq": {"$in": [Int64(seq) for seq in seqs]}}, WITH_TERMS)
         return {int(one["seq"]): _kept(one) for one in found}
 
+    def terms_at(self, seqs: Iterable[int]) -> dict[int, frozenset[int]]:
+        """The own terms of those of these seqs at which a statement stands."""
+        with self._database.read() as calls:
+            found = calls.find(STATEMENTS, {"seq": {"$in": [Int64(seq) for seq in seqs]}}, {"seq": 1, "terms": 1})
+        return {int(one["seq"]): frozenset(int(term) for term in one["terms"]) for one in found}
+
     def referring(self, statement_id: str) -> list[Record]:
         """The statements that refer to this one, at most 1 000."""
         with self._database.read() as calls:
@@ -57,11 +63,11 @@ class StatementsExamined:
     def indexed(self, rows: Iterable[IndexRow]) -> set[IndexRow]:
         """Those of these rows that the index has."""
         wanted = set(rows)
-        own = self.kept_at({seq for _, seq, via in wanted if not via})
+        own = self.terms_at({seq for _, seq, via in wanted if not via})
         with self._database.read() as calls:
             names = {packed((seq, via)) for _, seq, via in wanted if via}
             shadows = {unpacked(one["_id"]): set(one["terms"]) for one in calls.find(SHADOWS, {"_id": {"$in": sorted(names)}})}
-        there = shadows | {(seq, 0): set(one.terms) for seq, one in own.items()}
+        there = shadows | {(seq, 0): terms for seq, terms in own.items()}
         return {(term, seq, via) for term, seq, via in wanted if term in there.get((seq, via), ())}
 
     def owes_index(self) -> bool:

@@ -37,7 +37,6 @@ class Achievement:
 
     id: str
     revision: int
-    revoked: bool
     subject: str
     course: str
 
@@ -61,6 +60,10 @@ class ExaminedStatements(Protocol):
 
     def kept_at(self, seqs: Iterable[int]) -> dict[int, Kept]:
         """Those of these seqs at which a statement stands."""
+        ...
+
+    def terms_at(self, seqs: Iterable[int]) -> dict[int, frozenset[int]]:
+        """The own terms of those of these seqs at which a statement stands."""
         ...
 
     def referring(self, statement_id: str) -> list[Record]:

@@ -6,9 +6,8 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 
-from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, shares
+from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, judged, shares
 from lrs.store.protocols.work import Attempt, Claimed, Limits
 from lrs.store.sqlite.targets import every_target, put_standing
 
@@ -148,25 +147,12 @@ def record(db: sqlite3.Connection, attempts: Sequence[Attempt], limits: Limits) 
                          AND state NOT IN ('parked', 'cancelled') AND coalesce(status, 0) NOT IN {REFUSED}) WHERE id = ?""",
                    (one.id, one.id))
     if written:
-        _judge(db, written, limits)
+        for target, said in judged(every_target(db), written, limits):
+            put_standing(db, target)
+            if said:
+                log.warning("%s", said)
     return len(written)
 
 
 def _released(db: sqlite3.Connection, one: Attempt) -> bool:
     return db.execute("SELECT 1 FROM deliveries WHERE id = ? AND released = 1", (one.id,)).fetchone() is not None
-
-
-def _judge(db: sqlite3.Connection, written: Sequence[tuple[str, Attempt]], limits: Limits) -> None:
-    known = {target.name: target for target in every_target(db)}
-    for name, group in groupby(sorted(written, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
-        was = known.get(name)
-        if was is None:
-            continue
-        target = limits.judge(was, [attempt for _, attempt in group])
-        if target == was:
-            continue
-        put_standing(db, target)
-        if target.state != was.state:
-            log.warning("target %s %s: %s", name, target.state, target.why)
-        elif target.health.openings > was.health.openings:
-            log.warning("target %s rests: %d calls in a row failed", name, target.health.failures)

@@ -34,6 +34,12 @@ class StatementsExamined:
             found = (db.execute(f"SELECT {rows.COLUMNS}, terms FROM statements WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
             return {one.record.seq: one for one in map(_kept, filter(None, found))}
 
+    def terms_at(self, seqs: Iterable[int]) -> dict[int, frozenset[int]]:
+        """The own terms of those of these seqs at which a statement stands, and nothing else of it: every row of the index asks."""
+        with self._database.read() as db:
+            found = (db.execute("SELECT seq, terms FROM statements WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
+            return {seq: frozenset(rows.unpacked(terms)) for seq, terms in filter(None, found)}
+
     def referring(self, statement_id: str) -> list[Record]:
         """The statements that refer to this one, at most 1 000, those that void it first."""
         with self._database.read() as db:
@@ -94,8 +100,8 @@ class WorkExamined:
 
     def achievements(self) -> Iterator[Achievement]:
         """Every window of every state, by id; SQLite sorts them in a file of its own where they are many."""
-        return (Achievement(name, revision or 0, bool(revoked), *whose) for name, revision, revoked, *whose in self._walked(
-            """SELECT json_extract(value, '$.id'), json_extract(value, '$.revision'), json_extract(value, '$.revoked'), subject, course
+        return (Achievement(name, revision or 0, *whose) for name, revision, *whose in self._walked(
+            """SELECT json_extract(value, '$.id'), json_extract(value, '$.revision'), subject, course
                FROM states, json_each(CAST(body AS TEXT), '$.windows') ORDER BY 1"""))
 
     def owed(self) -> Iterator[Owed]:
