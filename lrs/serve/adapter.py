@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+from lrs.http import ARRIVED
 from lrs.metrics import Metrics
 from lrs.serve.gateway import Answer, Wsgi, call, environ, refusal
 from lrs.serve.refusals import COUNTED, Refusals
@@ -114,7 +115,8 @@ class Adapter:
         body = await self._read(scope, protocol)
         if isinstance(body, Answer):
             return self._refuse(scope, protocol, body)
-        if self._refusals and (rest := self._refusals.rest(self._client(scope), time.monotonic())):
+        now = time.monotonic()
+        if self._refusals.anybody(now) and (rest := self._refusals.rest(self._client(scope), now)):
             body.close()
             why = f"more than refused_max = {self._refused_max} requests a second were refused: correct them, and wait"
             return self._refuse(scope, protocol, refusal(429, "refused_too_often", why, Retry_After=str(math.ceil(rest))))
@@ -227,7 +229,7 @@ class Adapter:
 
     def _call(self, scope: Any, body: Body, arrived: float) -> Answer:
         try:
-            return call(self._app, {**environ(scope, body.opened(), body.size), "lrs.arrived": arrived})
+            return call(self._app, {**environ(scope, body.opened(), body.size), ARRIVED: arrived})
         except Exception:
             answer = refusal(500, "internal", "a fault of the LRS; the log holds it under this request id")
             _log.exception("request %s: %s %s failed", dict(answer.headers)["X-Request-ID"], scope.method, _shown(scope.path))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from lrs.probes import FORWARDED
 from lrs.serve.gateway import Wsgi
 
 _SAID = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PREFIX",
@@ -39,7 +40,7 @@ class Forwarded:
                 environ["HTTP_HOST"] = host
         else:
             if said:
-                environ["lrs.forwarded"] = True  # the peer is not the client, and who the client is nobody knows
+                environ[FORWARDED] = True  # the peer is not the client, and who the client is nobody knows
             said = {}
         if base := _base(said.get("HTTP_X_FORWARDED_PREFIX", "").split(",")[0]) or self._base:
             environ["SCRIPT_NAME"] = base

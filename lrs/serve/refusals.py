@@ -24,6 +24,7 @@ class Refusals:
         self._rate = rate
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._resting: dict[str, float] = {}
+        self._until = 0.0
 
     def refused(self, client: str, now: float) -> None:
         """This client was refused just now."""
@@ -32,7 +33,8 @@ class Refusals:
         level, at = self._levels.pop(client, (0.0, now))
         level = max(0.0, level - (now - at) * self._rate) + 1
         if level > self._rate * SECONDS:
-            self._resting = {one: until for one, until in self._resting.items() if until > now} | {client: now + REST}
+            self._until = now + REST
+            self._resting = {one: until for one, until in self._resting.items() if until > now} | {client: self._until}
             return
         self._levels[client] = level, now
         if len(self._levels) > CLIENTS_MAX:
@@ -42,6 +44,6 @@ class Refusals:
         """Seconds until it is heard again; 0 for who does not rest."""
         return max(0.0, self._resting.get(client, 0.0) - now)
 
-    def __bool__(self) -> bool:
-        """Whether anybody may rest: what is false needs no look at who asks."""
-        return bool(self._resting)
+    def anybody(self, now: float) -> bool:
+        """Whether anybody rests: else there is no need to look who asks."""
+        return now < self._until

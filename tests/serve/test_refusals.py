@@ -18,14 +18,16 @@ def test_a_client_rests_that_was_refused_at_more_than_the_rate_and_is_heard_agai
     seen.refused("a", 0.1)
     assert seen.rest("a", 0.1) == REST
     assert seen.rest("b", 0.1) == 0.0
+    assert seen.anybody(0.1)
     assert seen.rest("a", 0.1 + REST) == 0.0
+    assert not seen.anybody(0.1 + REST)
 
 
 def test_who_is_refused_at_the_rate_for_ever_never_rests() -> None:
     seen = Refusals(10)
     for n in range(10_000):
         seen.refused("a", n / 10)
-    assert not seen
+        assert not seen.anybody(n / 10)
 
 
 def test_of_very_many_clients_the_oldest_are_forgotten() -> None:
