@@ -272,6 +272,11 @@ def file_of(environ: Mapping[str, str]) -> Path:
     return Path(named or "lrs.toml")
 
 
+def inherited(environ: Mapping[str, str]) -> Settings:
+    """The settings of a process that another of ours started, which has looked whether the file is there. Raises `BadSetting`."""
+    return load(environ, Path(environ.get("LRS_CONFIG") or "lrs.toml"))
+
+
 def check(settings: Settings) -> None:
     """Refuse settings that contradict each other (`BadSetting`)."""
     if bool(settings.tls_certificate) != bool(settings.tls_key):

@@ -9,10 +9,9 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lrs import log
-from lrs.config import load
+from lrs.config import inherited
 from lrs.services import Services, now_us
 from lrs.store.open_store import open_store
 from workers.connectors.registry import connectors
@@ -105,7 +104,7 @@ def main() -> None:
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    settings = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))  # which need not be there: as `lrs.serve.child`
+    settings = inherited(os.environ)
     log.set_up(settings.log_level, settings.log_json)
     store, until = open_store(settings.data), time.monotonic() + LIFE
     owner = f"alone-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"

@@ -7,10 +7,9 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 from lrs import log
-from lrs.config import Settings, load
+from lrs.config import Settings, inherited
 
 _PR_SET_PDEATHSIG = 1
 
@@ -20,7 +19,7 @@ def begin(parent: int) -> Settings:
     die_with(parent)
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = load(os.environ, Path(os.environ.get("LRS_CONFIG") or "lrs.toml"))
+    settings = inherited(os.environ)
     log.set_up(settings.log_level, settings.log_json)
     return settings
 
