@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -40,6 +41,15 @@ class AnotherStore(ValueError):
     """The folder holds the facts of another store."""
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """What the table's files cannot give is not there for now, as of a store: `StoreUnavailable`."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(error) from error
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file of the table: where it is, the seqs it spans, its rows (in seq order)."""
@@ -68,14 +78,13 @@ def text_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
                              schema=kind)
 
 
+@reading()
 def opened(folder: Path, key: bytes) -> DeltaTable | None:
     """The table of the store with this key, None where there is none of this format. Raises `AnotherStore`, `StoreUnavailable`."""
     try:
         table = DeltaTable(str(folder / "facts"))
     except TableNotFoundError:
         return None
-    except OSError as error:
-        raise StoreUnavailable(error) from error
     told = table.metadata().description or ""
     if told.partition(", ")[2] != _store(key):
         raise AnotherStore(f"{folder} holds the facts of another store: set `facts` to another folder, or remove it")
@@ -95,6 +104,7 @@ def small(folder: Path, name: str) -> DeltaTable:
         list(_CONFIGURATION.items())[1:]))
 
 
+@reading()
 def cursor(table: DeltaTable) -> tuple[int, int]:
     """(seq of the last statement, number of the last rewritten reading) that the table holds."""
     return table.transaction_version(LOG) or 0, table.transaction_version(REWRITTEN) or 0
@@ -105,6 +115,7 @@ def transactions(seq: int, rewritten: int) -> list[Transaction]:
     return [Transaction(LOG, seq), Transaction(REWRITTEN, rewritten)]
 
 
+@reading()
 def files(table: DeltaTable) -> list[File]:
     """The active files, in the order of the log."""
     told = table.get_add_actions(flatten=True)
