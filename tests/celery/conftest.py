@@ -9,7 +9,16 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "parts"))
 
+from celery_receiver import Receiver
 from celery_site import Site
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A target that remembers what came."""
+    made = Receiver()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

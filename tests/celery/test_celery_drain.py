@@ -5,20 +5,12 @@ import threading
 import time
 
 import pytest
-from celery_receiver import Receiver
 from celery_site import Site
 from real_parts import until
 
 from lrs.store.protocols.work import Wanted
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 @pytest.fixture

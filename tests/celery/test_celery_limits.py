@@ -6,7 +6,6 @@ import signal
 import sqlite3
 
 import pytest
-from celery_receiver import Receiver
 from celery_site import Site
 from real_parts import until
 
@@ -16,13 +15,6 @@ from workers.limits import OPENS_AFTER
 pytestmark = pytest.mark.slow
 
 RATE, BURST, IN_FLIGHT = 15, 4, 3
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-from celery_receiver import Receiver
 from celery_site import Site
 from real_parts import until
 
@@ -35,13 +34,6 @@ def send(self, delivery, target):
     return sends(self, delivery, target)
 module.WebhookConnector.send = send
 '''
-
-
-@pytest.fixture
-def receiver():
-    made = Receiver()
-    yield made
-    made.close()
 
 
 @pytest.fixture
