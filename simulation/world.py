@@ -150,7 +150,13 @@ class World:
     def restart(self, worker: Worker) -> None:
         """The process is gone; another takes its place. The only worker of a store takes over the leases of its predecessor."""
         worker.start(self.rng)
-        if self.only_one and not worker.alone and self.rng.random() < 0.5:
+        if worker.alone or not self.only_one:
+            return
+        apart = self.workers[-1]
+        if apart.name in self.held:
+            return  # it is in the middle of a step: nobody takes over before it has seen that its worker is gone
+        apart.start(self.rng)  # it ends with the process that started it
+        if self.rng.random() < 0.5:
             left, self.disk.left = self.disk.left, NEVER
             repeatable = [name for name, kind in TARGETS.items() if kind != "ledger"]
             try:

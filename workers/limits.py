@@ -18,6 +18,9 @@ OPENS_AFTER = 5
 PAUSES: tuple[int, ...] = (10, 20, 40, 80, 160, 320, 600)
 """Seconds before the 1st, 2nd, … probe of an open breaker; the last one is repeated."""
 
+APART = 60
+"""Seconds by which the clocks of two workers may differ: one that is behind must not take a wait just begun for an impossible one."""
+
 SEVERAL, WITHIN = 3, DAY
 """The clock of `FAILING_FOR` starts with this many failures within that time (µs), and none delivered."""
 
@@ -72,7 +75,7 @@ def admit(target: TargetRow, pace: Pace, in_flight: int, now: int) -> Admission:
 
 def _ahead(until: int, now: int, longest: float) -> bool:
     # no wait is longer: who seems to wait longer was told so by a clock that was wrong
-    return now < until <= now + longest * SECOND
+    return now < until <= now + (longest + APART) * SECOND
 
 
 def refilled(health: Health, pace: Pace, now: int) -> Health:

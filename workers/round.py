@@ -273,6 +273,9 @@ class Round:
             if (source := self._state(old, key)) is not None:
                 rebound = rebind(source, self._state(new, key), from_subject=old, to_subject=new, course=course,
                                  person=person, now_us=self._now)
+                if needs_person(old):
+                    # nothing that was held is owed: where the feed has its id, that stands in another state, and is owed from there
+                    rebound = replace(rebound, cancelled=tuple(one for one in rebound.cancelled if not self._store.work.is_published(one)))
                 self._keep(old, key, None)
                 self._take_over(new, key, rebound)
                 onward += rebound.onward

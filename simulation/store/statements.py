@@ -46,6 +46,10 @@ class ModelStatements:
             _cover(log, seq)
         return added
 
+    def requests(self, statement_ids: Sequence[str]) -> dict[str, str]:
+        """None: requests have no ids here."""
+        return {}
+
     def get(self, statement_id: str, *, voided: bool = False) -> Record | None:
         """The statement with this id that is (not) voided."""
         log = self._file.read()
