@@ -210,13 +210,14 @@ class Round:
                 merged = merge_states(source, self._state(subject, course.id), alias=alias, subject=subject, course=course,
                                       person=person, now_us=self._now)
                 self._keep(subject, alias, None)
-                self._take_over(subject, course.id, merged)
+                self._take_over(subject, course.id, merged, held=needs_person(subject))
                 onward += merged.onward
         return onward
 
-    def _take_over(self, subject: str, course: str, rebound: Rebound) -> None:
+    def _take_over(self, subject: str, course: str, rebound: Rebound, *, held: bool) -> None:
         self._keep(subject, course, rebound.state)
-        self._cancelled += rebound.cancelled
+        # nothing that was held is owed: where the feed has its id, that stands in another state, and is owed from there
+        self._cancelled += (one for one in rebound.cancelled if not (held and self._store.work.is_published(one)))
         self._publish(subject, course, rebound.publications)
 
     def _has(self, subject: str, key: str, one: Evidence) -> bool:
@@ -273,11 +274,8 @@ class Round:
             if (source := self._state(old, key)) is not None:
                 rebound = rebind(source, self._state(new, key), from_subject=old, to_subject=new, course=course,
                                  person=person, now_us=self._now)
-                if needs_person(old):
-                    # nothing that was held is owed: where the feed has its id, that stands in another state, and is owed from there
-                    rebound = replace(rebound, cancelled=tuple(one for one in rebound.cancelled if not self._store.work.is_published(one)))
                 self._keep(old, key, None)
-                self._take_over(new, key, rebound)
+                self._take_over(new, key, rebound, held=needs_person(old))
                 onward += rebound.onward
             self._fold(new, person, onward)
 
