@@ -29,10 +29,10 @@ def verify(store: Any, told: Told = lambda what, share: None) -> Iterator[Broken
     """Every broken promise, as it is met. `store` is an open one; its parts show what `lrs.store.protocols.examined` lists."""
     told("cursors", 0.0)
     yield from below_ceiling(store.statements.last_seq(), store.statements.ceiling())
+    # first the cursors, then how far the log is consistent: both rise meanwhile
+    cursors = store.work.cursors() | {"sessions": Cursor(store.sessions.cursor()), "definitions": Cursor(store.definitions.of([])[0])}
+    yield from cursors_within(cursors, store.statements.consistent_through(), lambda n: bool(store.directory.changes(n - 1, 1)))
     with store.work.at_once():
-        # first the cursors, then how far the log is consistent: both rise meanwhile
-        cursors = store.work.cursors() | {"sessions": Cursor(store.sessions.cursor()), "definitions": Cursor(store.definitions.of([])[0])}
-        yield from cursors_within(cursors, store.statements.consistent_through(), lambda n: bool(store.directory.changes(n - 1, 1)))
         told("feed", 0.05)
         yield from feed_in_order(store.work.events())
         told("events", 0.1)
