@@ -10,7 +10,7 @@ import click
 from lrs.cli.opened import who
 from lrs.cli.progress import steps
 from lrs.cli.tables import JSON
-from lrs.config import Settings, without_password
+from lrs.config import without_password
 from lrs.errors import NotFound, WrongState
 from lrs.management import move
 from lrs.store.open_store import Store, is_server, open_store
@@ -21,17 +21,16 @@ from lrs.store.open_store import Store, is_server, open_store
 @click.option("--to", "target", required=True, metavar="PLACE", help="Where to: a data directory or a mongodb:// URL, empty or not there.")
 @click.option("--dry-run", is_flag=True, help="Only say what would move.")
 @JSON
-@click.pass_obj
-def command(settings: Settings, source: str, target: str, dry_run: bool, as_json: bool) -> None:
+def command(source: str, target: str, dry_run: bool, as_json: bool) -> None:
     """Move everything from one store to another; stop all processes of it first. Broken off, it goes on when it is run again."""
     shown_from, shown_to = (without_password(place) if is_server(place) else place for place in (source, target))
     try:
         with ExitStack() as opened, steps("move") as told:
-            old = opened.enter_context(closing(open_store(source, settings.incoming, first=False)))
+            old = opened.enter_context(closing(open_store(source, first=False)))
             if dry_run:
-                made = move.plan(old, _there(opened, settings, target))
+                made = move.plan(old, _there(opened, target))
             else:
-                new = opened.enter_context(closing(open_store(target, settings.incoming, moving=True)))
+                new = opened.enter_context(closing(open_store(target, moving=True)))
                 made = move.move(old, new, who=who(), of=shown_from, told=told)
     except (NotFound, WrongState, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -51,8 +50,8 @@ def command(settings: Settings, source: str, target: str, dry_run: bool, as_json
                f"Start the LRS on {shown_to} now, and never again on {shown_from}: two of them would deliver for one.")
 
 
-def _there(opened: ExitStack, settings: Settings, target: str) -> Store | None:
+def _there(opened: ExitStack, target: str) -> Store | None:
     try:
-        return opened.enter_context(closing(open_store(target, settings.incoming, first=False, moving=True)))
+        return opened.enter_context(closing(open_store(target, first=False, moving=True)))
     except NotFound:
         return None

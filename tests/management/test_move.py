@@ -100,6 +100,9 @@ def test_what_comes_later_goes_on_where_the_source_was(filled: Path, mongo_place
             [waited_for] = {one.target for one in records if one.target and not one.voids} - {one.id for one in records}
             [added] = accept(Services(load({}), store), json.dumps({**said("passed"), "id": waited_for}).encode(), WHO)
             assert added.seq > before
+            [voided_before] = {one.voids for one in records if one.voids} - {one.id for one in records}
+            accept(Services(load({}), store), json.dumps({**said("passed"), "id": voided_before}).encode(), WHO)
+            assert store.statements.get(voided_before, voided=True), "its void came before it, and before the move"
             known = store.directory.last_change()
             store.directory.put_people([Person("new")])
             assert store.directory.last_change() == known + 1
