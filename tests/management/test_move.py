@@ -115,8 +115,7 @@ KILLED = textwrap.dedent("""
     import os, signal, sys
     from contextlib import closing
     from lrs.management import move
-    from lrs.store.mongo import copied
-from lrs.store.open_store import open_store
+    from lrs.store.open_store import open_store
     from lrs.store.protocols import copied
     from dataclasses import replace
 
