@@ -21,7 +21,7 @@ NOUNS = {
     "status": "One screen: accepted, refused, parked, waiting, dead, last export.",
     "settings": "Every setting with its value.",
     "metrics": "Every metric of /metrics, and what it means.",
-    "migrate": "Create or renew the tables in the data directory.",
+    "migrate": "Create or renew tables, collections and indexes.",
     "credentials": "Who may talk to this LRS: create, list, test, revoke.",
     "connections": "Live sessions coming in (Zoom): add, list, rotate.",
     "people": "Who statements are about: import, list, waiting.",

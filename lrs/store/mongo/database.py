@@ -17,7 +17,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
-from lrs.errors import StoreUnavailable
+from lrs.errors import StoreUnavailable, WrongState
 
 Document = dict[str, Any]
 Result = TypeVar("Result")
@@ -125,6 +125,9 @@ class Database:
                 codec_options=CodecOptions())
         except PyMongoError as error:
             raise StoreUnavailable(error) from error
+        except ValueError:
+            # what the driver says of it may quote a password
+            raise StoreUnavailable("what is given as its address is no mongodb:// URL") from None
         self._checked = False
 
     def call(self, name: str, what: Callable[[Any], Result]) -> Result:
@@ -219,23 +222,40 @@ class Database:
             if calls.one("probes", {"_id": probe}):
                 raise Standalone(STANDALONE)
 
-    def migrate(self, layout: Layout) -> None:
-        """Create the collections, indexes and documents of a part that are missing, safe beside other processes."""
+    def collections(self) -> set[str]:
+        """The names of all collections that there are."""
+        with faults():
+            return set(self._database.list_collection_names())
+
+    def migrate(self, *layouts: Layout, told: Callable[[str, float], None] = lambda what, share: None) -> None:
+        """Create the collections, indexes and documents of these parts that are missing, safe beside other processes; `told` what is
+        done next, and the share that is done. Raises `WrongState` where an index of a name is another one."""
         self.check()
         with faults(), pymongo.timeout(None):
-            there = set(self._database.list_collection_names())
-            for name, indexes in {"probes": {}, **layout.indexes}.items():
-                if name not in there:
-                    self._create(name)
-                known = {index["name"] for index in self._database[name].list_indexes()}
-                for index, keys in indexes.items():
-                    if index not in known:
-                        self._database[name].create_index(list(keys), name=index, sparse=index in layout.sparse)
+            there = self.collections()
+            self._make("probes", {}, frozenset(), there)
+            for place, layout in enumerate(layouts):
+                for name, indexes in layout.indexes.items():
+                    told(name, place / len(layouts))
+                    self._make(name, indexes, layout.sparse, there)
         with self.alone() as calls:
-            for name, documents in layout.seeds.items():
-                for document in documents():
-                    self._seed(calls, name, document)
+            for layout in layouts:
+                for name, documents in layout.seeds.items():
+                    self._seed(calls, name, documents())
         self.prove()
+
+    def _make(self, name: str, indexes: Mapping[str, Sequence[tuple[str, int]]], sparse: frozenset[str], there: set[str]) -> None:
+        if name not in there:
+            self._create(name)
+            there.add(name)
+        if not indexes:
+            return
+        known = {one["name"]: [(field, int(way)) for field, way in one["key"].items()] for one in self._database[name].list_indexes()}
+        for index, keys in indexes.items():
+            if index not in known:
+                self._database[name].create_index(list(keys), name=index, sparse=index in sparse)
+            elif known[index] != list(keys):
+                raise WrongState(f"the index {index} of {name} is another one than is needed: drop it, and run lrs migrate again")
 
     def _create(self, name: str) -> None:
         try:
@@ -244,10 +264,13 @@ class Database:
             if name not in self._database.list_collection_names():  # else another process was faster
                 raise
 
-    def _seed(self, calls: Calls, name: str, document: Document) -> None:
-        rest = {key: value for key, value in document.items() if key != "_id"}
-        with suppress(DuplicateKeyError):  # two upserts of one _id: the other's stands
-            calls.update(name, {"_id": document["_id"]}, {"$setOnInsert": rest}, upsert=True)
+    def _seed(self, calls: Calls, name: str, documents: list[Document]) -> None:
+        there = {one["_id"] for one in calls.find(name, {"_id": {"$in": [one["_id"] for one in documents]}}, {"_id": 1})}
+        for document in documents:
+            if document["_id"] not in there:
+                rest = {key: value for key, value in document.items() if key != "_id"}
+                with suppress(DuplicateKeyError):  # two upserts of one _id: the other's stands
+                    calls.update(name, {"_id": document["_id"]}, {"$setOnInsert": rest}, upsert=True)
 
     def close(self) -> None:
         """Close every connection; the object is of no use afterwards."""
