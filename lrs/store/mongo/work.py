@@ -13,6 +13,7 @@ from lrs.store.mongo.claims import TURN
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Document, Layout, Write
 from lrs.store.mongo.deliveries import Deliveries
+from lrs.store.mongo.examined_work import WorkExamined
 from lrs.store.mongo.targets import Targets
 from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
 
@@ -28,7 +29,7 @@ SEEN_AT_ONCE = 200
 """States read in one call where all of them are looked at."""
 
 
-class MongoWork(Deliveries, Targets):
+class MongoWork(Deliveries, Targets, WorkExamined):
     """`lrs.store.protocols.work.Work` on MongoDB."""
 
     def __init__(self, database: Database, time: Clock | None = None, leases: Clock | None = None) -> None:
