@@ -5,6 +5,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median
 
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
@@ -62,7 +63,7 @@ def mongo(table: Table, url: str, runs: int, statements: int) -> None:
             ours.append(statements / took_ours)
             raws.append(statements / took_raw)
             shares.append(100 * took_raw / took_ours)
-            pages += _pages(store, raw, batches)
+            pages.append(_pages(store, raw, batches))
             store.close()
         finally:
             client.drop_database(name)
@@ -102,8 +103,8 @@ def _documents(batches: Sequence[Sequence[Prepared]]) -> list[list[Document]]:
     return made
 
 
-def _pages(store: MongoStatements, raw: Collection[Document], batches: Sequence[Sequence[Prepared]]) -> list[tuple[float, float]]:
-    """(ms of find alone, ms of the store) of each term asked, medians of five."""
+def _pages(store: MongoStatements, raw: Collection[Document], batches: Sequence[Sequence[Prepared]]) -> tuple[float, float]:
+    """ms of find alone and of the store: medians over the terms asked, of each of which the median of five counts."""
     counted = Counter(term for batch in batches for new in batch for term in new.terms)
     asked = [term for term, n in sorted(counted.items()) if FULL <= n <= RARE][:ASKED]
     found: list[tuple[float, float]] = []
@@ -118,5 +119,5 @@ def _pages(store: MongoStatements, raw: Collection[Document], batches: Sequence[
             whole.append((time.perf_counter() - between) * 1000)
             if len(page.records) != min(PAGE, len(expected)):
                 raise RuntimeError(f"the store's page has {len(page.records)} statements, the driver's {len(expected)}")
-        found.append((sorted(alone)[2], sorted(whole)[2]))
-    return found
+        found.append((median(alone), median(whole)))
+    return median(a for a, _ in found), median(b for _, b in found)

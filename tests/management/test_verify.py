@@ -15,6 +15,7 @@ from lrs.cli.main import command
 from lrs.management import verify
 from lrs.store.open_store import Store, open_store
 
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A store with all that `filled` puts in."""
