@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pymongo
 from bson.codec_options import CodecOptions
-from pymongo import MongoClient, ReadPreference, WriteConcern
+from pymongo import IndexModel, MongoClient, ReadPreference, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database as Named
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
@@ -266,32 +266,37 @@ class Database:
         self.prove()
 
     def _make(self, name: str, indexes: Mapping[str, Sequence[tuple[str, int]]], sparse: frozenset[str], there: set[str]) -> None:
-        if name not in there:
+        known: dict[str, list[tuple[str, int]]] = {}
+        if name not in there and not indexes:  # else its first index makes it
             self._create(name)
-            there.add(name)
-        if not indexes:
-            return
-        known = {one["name"]: [(field, int(way)) for field, way in one["key"].items()] for one in self._database[name].list_indexes()}
+        elif name in there and indexes:
+            known = {one["name"]: [(field, int(way)) for field, way in one["key"].items()] for one in self._database[name].list_indexes()}
         for index, keys in indexes.items():
-            if index not in known:
-                self._database[name].create_index(list(keys), name=index, sparse=index in sparse)
-            elif known[index] != list(keys):
+            if index in known and known[index] != list(keys):
                 raise WrongState(f"the index {index} of {name} is another one than is needed: drop it, and run lrs migrate again")
+        missing = [IndexModel(list(keys), name=index, sparse=index in sparse) for index, keys in indexes.items() if index not in known]
+        if missing:
+            self._database[name].create_indexes(missing)
+        there.add(name)
 
     def _create(self, name: str) -> None:
         try:
-            self._database.create_collection(name)
+            self._database.create_collection(name, check_exists=False)
         except PyMongoError:
             if name not in self._database.list_collection_names():  # else another process was faster
                 raise
 
     def _seed(self, calls: Calls, name: str, documents: list[Document]) -> None:
         there = {one["_id"] for one in calls.find(name, {"_id": {"$in": [one["_id"] for one in documents]}}, {"_id": 1})}
-        for document in documents:
-            if document["_id"] not in there:
-                rest = {key: value for key, value in document.items() if key != "_id"}
-                with suppress(DuplicateKeyError):  # two upserts of one _id: the other's stands
-                    calls.update(name, {"_id": document["_id"]}, {"$setOnInsert": rest}, upsert=True)
+        writes: list[Write] = [pymongo.UpdateOne({"_id": one["_id"]}, {"$setOnInsert": {key: one[key] for key in one if key != "_id"}},
+                                                 upsert=True) for one in documents if one["_id"] not in there]
+        while True:
+            try:
+                calls.write_each(name, writes)
+                return
+            except BulkWriteError as error:
+                if not _passing(error):  # two upserts of one _id: the other's stands
+                    raise
 
     def close(self) -> None:
         """Close every connection; the object is of no use afterwards."""
