@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from lrs.completions.subjects import needs_person
 from lrs.management.broken import Broken, Told
 from lrs.management.verify_log import statements
 from lrs.statements.instants import printed
@@ -77,6 +78,8 @@ def events_and_achievements(events: Iterable[Event], achievements: Iterable[Achi
         if last is not None and not windows and not last.event.endswith(".revoked"):
             yield Broken("event", f"achievement {name}", f"row {last.n} of the feed says {last.event}, and no state has it")
         for one in windows:
+            if needs_person(one.subject):
+                continue  # held: nothing of it is published before its person is known
             where = f"achievement {name} of {one.subject} in {one.course}"
             if last is None and one.revision:
                 yield Broken("event", where, f"was published up to revision {one.revision}, and the feed has none of it")

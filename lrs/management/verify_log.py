@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
 import msgspec
 
 from lrs.management.broken import Broken, Told
+from lrs.management.chains import Chain, chains_of
 from lrs.statements.instants import printed
 from lrs.statements.members import members
 from lrs.statements.record import Record
 from lrs.statements.seen import Seen
 from lrs.statements.terms import terms_of
-from lrs.store.protocols.examined import ExaminedStatements, IndexRow, Kept, Linked
+from lrs.store.protocols.examined import ExaminedStatements, IndexRow, Kept
 from lrs.store.protocols.statements import Statements
 from verbs import read
 
 SLICE = 500
-CHAIN = 10_000
-"""Statements of a chain of references that are followed."""
 SUMS = 65_537
 TERMS = 17
 """Index rows of a usual statement, for the progress that is told."""
@@ -54,7 +52,7 @@ def statements(store: Any, told: Told = lambda what, share: None) -> Iterator[Br
         yield from _each(log, store.attachments, some, last)
         for row in _owned(some) if log.own_rows else ():
             sums[row[1] % SUMS] ^= hash(row)
-        for row in _shadows(_chains(log, some)):
+        for row in _shadows(chains_of(log, some)):
             sums[row[1] % SUMS] ^= hash(row)
         last, done = some[-1].record.seq, done + len(some)
     late: list[IndexRow] = []
@@ -185,38 +183,7 @@ def _owned(some: Iterable[Kept]) -> Iterator[IndexRow]:
             yield term, seq, 0
 
 
-@dataclass(slots=True)
-class _Chain:
-    """A statement, and what it refers to, what that refers to, and so on; each once, itself not."""
-
-    kept: Kept
-    next: str | None
-    links: list[Linked] = field(default_factory=list)
-    seen: set[int] = field(default_factory=set)
-
-
-def _chains(log: Log, some: Iterable[Kept]) -> list[_Chain]:
-    """Of those that refer to something; a step of all of them is one look."""
-    chains = [_Chain(one, one.record.target, seen={one.record.seq}) for one in some if one.record.target is not None]
-    known: dict[str, Linked | None] = {}
-    going = chains
-    while going:
-        wanted = {one.next for one in going if one.next is not None} - known.keys()
-        known |= dict.fromkeys(wanted) | log.linked(wanted)
-        for one in going:
-            while one.next in known:
-                link = known[one.next]
-                if link is None or link.seq in one.seen or len(one.seen) >= CHAIN:
-                    one.next = None
-                    break
-                one.seen.add(link.seq)
-                one.links.append(link)
-                one.next = link.target
-        going = [one for one in going if one.next is not None]
-    return chains
-
-
-def _shadows(chains: Iterable[_Chain]) -> Iterator[IndexRow]:
+def _shadows(chains: Iterable[Chain]) -> Iterator[IndexRow]:
     for one in chains:
         for link in one.links:
             for term in link.terms:
@@ -227,7 +194,7 @@ def _missing(log: Log, suspects: Collection[int]) -> Iterator[Broken]:
     for all_ in _slices(log):
         some = [one for one in all_ if one.record.seq % SUMS in suspects]
         owned = set(_owned(some)) if log.own_rows else set()
-        chains = _chains(log, some)
+        chains = chains_of(log, some)
         there = log.indexed(owned | set(_shadows(chains))) if owned or chains else set()
         for one in some:
             if missing := sum((term, one.record.seq, 0) not in there for term in one.terms) if log.own_rows else 0:
@@ -247,7 +214,7 @@ def _orphans(log: Log, suspects: Collection[int]) -> Iterator[Broken]:
 def _unowned(log: Log, some: Collection[IndexRow]) -> Iterator[Broken]:
     terms = log.terms_at({seq for row in some for seq in row[1:] if seq}) if some else {}
     referring = {seq for _, seq, via in some if via and seq in terms}
-    referred = {one.kept.record.seq: one.seen for one in _chains(log, log.kept_at(referring).values())} if referring else {}
+    referred = {one.kept.record.seq: one.seen for one in chains_of(log, log.kept_at(referring).values())} if referring else {}
     for term, seq, via in some:
         where = f"term {term} of the statement stored {printed(seq)}" + (f" by way of that stored {printed(via)}" if via else "")
         if seq not in terms or (via and via not in terms):

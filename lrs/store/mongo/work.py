@@ -158,7 +158,7 @@ def _cursors(calls: Calls, consumers: Sequence[str]) -> dict[str, Cursor]:
 
 
 def _write(state: StateRow) -> Write:
-    name = _digest(state.subject, state.course)
+    name = digest(state.subject, state.course)
     if state.body is None:
         return DeleteOne({"_id": name})
     held = {"held": f"{state.subject}\0{state.course}"} if state.held else {}
@@ -173,7 +173,7 @@ def _state(one: Document) -> StateRow:
 def _publish(calls: Calls, published: Sequence[Published]) -> dict[int, int]:
     """Append to the feed, numbered without a gap; the numbers by index, without those whose revision stands there already.
     All who publish meet at the number, so nobody who appends something else was overlooked."""
-    names = [_digest(one.event_id, str(one.revision)) for one in published]
+    names = [digest(one.event_id, str(one.revision)) for one in published]
     known: set[bytes] = set()
     for some in owed.chunks(dict.fromkeys(names)):
         known |= {one["_id"] for one in calls.find(FEED, {"_id": {"$in": some}}, {"_id": 1})}
@@ -193,6 +193,6 @@ def _publish(calls: Calls, published: Sequence[Published]) -> dict[int, int]:
     return given
 
 
-def _digest(*parts: str) -> bytes:
+def digest(*parts: str) -> bytes:
     # no part can be taken for a piece of its neighbour: each is preceded by its length
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()[:16]
