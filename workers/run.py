@@ -43,7 +43,7 @@ def run_forever(services: Services, stop: threading.Event) -> None:
 
 def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Event, pulse: Pulse) -> None:
     statements, rest, name = services.store.statements, services.store.work, consumer.name
-    work = consumer.start(services, owner)
+    work = consumer.start(services, owner, stop.is_set)
     while not stop.is_set():
         pulse.at(name)
         try:
