@@ -18,8 +18,7 @@ class RabbitMQ:
     """One node that can be killed and started again on the same port with what it had on disk."""
 
     def __init__(self, folder: Path) -> None:
-        found = program("rabbitmq-server", "apt-get install rabbitmq-server")
-        self._program = str(DEBIAN) if DEBIAN.exists() else found
+        self._program = str(DEBIAN) if DEBIAN.exists() else program("rabbitmq-server", "apt-get install rabbitmq-server")
         self.folder, self.port, registry = folder / "rabbitmq", free_port(), free_port()
         self.folder.mkdir()
         (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
