@@ -11,9 +11,9 @@ import pytest
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Query
+from lrs.store.intents import LEASE_US, PLACES
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Database
-from lrs.store.mongo.intents import LEASE_US, PLACES
 from lrs.store.mongo.statements import MongoStatements
 
 SECOND = 1_000_000
@@ -134,6 +134,19 @@ def test_an_intent_of_a_process_that_died_holds_readers_up_for_its_lease_only(op
     assert store.consistent_through() < added.seq
     machine.pass_time(LEASE_US)
     store.consistent_through()
+    assert store.consistent_through() >= added.seq
+
+
+def test_a_primary_whose_clock_is_behind_keeps_no_intent_of_the_dead(open_mongo, make, equal, machine):
+    dead = open_mongo(time=machine.clock)
+    dead._commits._writer.open()
+    machine.server -= 3600 * SECOND
+    store = open_mongo(time=machine.clock)
+    (added,) = store.add([make()], equal)
+    assert store.consistent_through() < added.seq
+    for _ in range(2):
+        machine.pass_time(LEASE_US + SECOND)
+        store.consistent_through()
     assert store.consistent_through() >= added.seq
 
 

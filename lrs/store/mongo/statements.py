@@ -68,12 +68,12 @@ class MongoStatements(StatementsExamined):
         After 100 000 looks into the index the page ends early, perhaps empty, with a `more`.
         """
         with self._database.read() as calls:
-            return _page(calls, query, self._horizon.through(calls))
+            return _page(calls, query, self._horizon.seen_through(calls))
 
     def follow(self, after: int, n: int) -> list[Record]:
         """At most n records (voided ones included) with seq > after, oldest first, up to consistent-through."""
         with self._database.read() as calls:
-            through = self._horizon.through(calls)
+            through = self._horizon.seen_through(calls)
             found = calls.find(STATEMENTS, {"seq": {"$gt": after, "$lte": through}}, FIELDS, sort=[("seq", 1)], limit=n) if n > 0 else []
         return [rows.record(one) for one in found]
 
@@ -86,7 +86,7 @@ class MongoStatements(StatementsExamined):
     def consistent_through(self) -> int:
         """µs: every record with seq ≤ it is visible now and none can appear later."""
         with self._database.read() as calls:
-            return self._horizon.through(calls)
+            return self._horizon.seen_through(calls)
 
     def last_seq(self) -> int:
         """The seq of the newest statement, 0 if there is none."""

@@ -76,9 +76,9 @@ class SqliteWork(Deliveries, Targets, WorkExamined):
     def last_published(self, event_id: str) -> Published | None:
         """What the feed last said of this achievement; None where it has no row of it."""
         with self._database.read() as db:
-            row = db.execute("SELECT event, event_id, revision, body FROM feed WHERE event_id = ? ORDER BY revision DESC LIMIT 1",
+            row = db.execute("SELECT event, revision, body FROM feed WHERE event_id = ? ORDER BY revision DESC LIMIT 1",
                              (event_id,)).fetchone()
-        return Published(*row[:3], bytes(row[3])) if row else None
+        return Published(row[0], event_id, row[1], bytes(row[2])) if row else None
 
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence; looks at every state (about 1 s a gigabyte)."""
