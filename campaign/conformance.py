@@ -33,6 +33,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m campaign.conformance", description=__doc__)
     parser.add_argument("suite", type=Path, help="Checkout of adlnet/lrs-conformance-test-suite, after `npm install`.")
     parser.add_argument("--version", choices=TOTALS, action="append", help="Only this version; may be repeated.")
+    parser.add_argument("--store", default="", help="A MongoDB server (mongodb://host/?replicaSet=…), where each run has a "
+                                                    "database of its own. Default: SQLite files.")
     parser.add_argument("--runs", type=int, default=1, help="Runs in a row, each on a fresh server.")
     parser.add_argument("--beside", action="store_true", help="A second client posts batches all the while.")
     given = parser.parse_args()
@@ -42,7 +44,7 @@ def main() -> int:
     good = True
     for version in given.version or TOTALS:
         for run in range(given.runs):
-            passed, failures, beside = conform(given.suite.resolve(), version, beside=given.beside)
+            passed, failures, beside = conform(given.suite.resolve(), version, of_its_own(given.store), beside=given.beside)
             good &= passed == TOTALS[version]
             told = f", beside {beside} statements of another client" if given.beside else ""
             print(f"xAPI {version}, run {run + 1}: {passed} of {TOTALS[version]} passed{told}", flush=True)
@@ -51,13 +53,23 @@ def main() -> int:
     return 0 if good else 1
 
 
-def conform(suite: Path, version: str, *, beside: bool = False) -> tuple[int, list[str], int]:
-    """How many cases passed, the names of those that did not, and how many statements a second client had stored meanwhile."""
+def of_its_own(store: str) -> str:
+    """The address of a new database of the server that this address names ('' for none)."""
+    if not store:
+        return ""
+    server, mark, options = store.partition("?")
+    scheme, _, rest = server.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/conformance_{uuid.uuid4().hex[:12]}{mark}{options}"
+
+
+def conform(suite: Path, version: str, store: str = "", *, beside: bool = False) -> tuple[int, list[str], int]:
+    """How many cases passed, the names of those that did not, and how many statements a second client had stored meanwhile; on
+    files or (`store`) a database."""
     with tempfile.TemporaryDirectory() as folder:
         data, port = Path(folder) / "data", _free_port()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
         server = subprocess.Popen([sys.executable, "-m", "lrs", "serve", "--data", str(data), "--port", str(port)],
-                                  env=environ | {"LRS_XAPI_DEFAULT_VERSION": version}, stdout=subprocess.DEVNULL)
+                                  env=environ | {"LRS_XAPI_DEFAULT_VERSION": version, "LRS_STORE": store}, stdout=subprocess.DEVNULL)
         try:
             _wait(port)
             credential = json.loads((data / "first-credential").read_text())
