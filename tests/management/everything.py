@@ -1,14 +1,13 @@
 """A store with something in every part that `lrs move` moves, and its rows as they can be compared."""
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from filled_store import ADL, COURSE, WHO, filled, ref, said
+from filled_store import COURSE, WHO, filled, ref, said
 
 from lrs import log
 from lrs.auth import credentials
@@ -17,8 +16,8 @@ from lrs.config import load
 from lrs.ingest.batch import accept
 from lrs.management.audit import audited
 from lrs.services import Services, now_us
-from lrs.statements.documents import Document, Key
 from lrs.statements.definitions import Known
+from lrs.statements.documents import Document, Key
 from lrs.store.open_store import Store, open_store
 from lrs.store.protocols.connections import Connection
 from lrs.store.protocols.copied import PARTS

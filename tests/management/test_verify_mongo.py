@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,9 +13,6 @@ from bson import Int64
 from click.testing import CliRunner
 from filled_store import filled
 from pymongo.database import Database
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "parts"))
-
 from real_mongo import Mongo
 
 from lrs.cli.main import command
@@ -28,13 +24,11 @@ Break = Callable[[Database[Any]], object]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongo]:
-    """One server for this module, with a filled store that each test copies."""
-    made = Mongo(tmp_path_factory.mktemp("mongo"))
-    filled(made.url("filled"))
-    yield made
-    made.drop("filled")
-    made.stop()
+def server(mongo_server: Mongo) -> Iterator[Mongo]:
+    """The run's server, with a filled store that each test copies."""
+    filled(mongo_server.url("filled"))
+    yield mongo_server
+    mongo_server.client.drop_database("filled")
 
 
 @pytest.fixture

@@ -28,10 +28,12 @@ from lrs.store.protocols.rejections import Rejection
 MARK = "moves"
 WRITES: Document = {"writes": Int64(1)}
 """Of documents that count how often they were written."""
-AT_ONCE = 500
+AT_ONCE = 250
 """Writes sent in one call."""
 PIECES_AT_ONCE = 32
-COUNT_SECONDS = 600
+PATIENCE = 60.0
+"""Seconds that a call may take here: nobody waits for an answer."""
+COUNT_PATIENCE = 600.0
 Name = Callable[[Row], Any]
 
 
@@ -106,7 +108,7 @@ class MongoCopied:
         wanted: Document = {"seq": {"$gt": 0}} if part == "statements" else {}
         if after is not None:
             wanted = {kept.by: {"$gt": kept.at(after)}}
-        with self._database.read() as calls:
+        with self._database.read() as calls, pymongo.timeout(PATIENCE):
             found = calls.find(kept.collection, wanted, sort=[(kept.by, 1)], limit=n)
             read = _READ.get(part)
             if read is not None:
@@ -125,7 +127,7 @@ class MongoCopied:
         writes: dict[str, list[Write]] = {}
         for collection, write in (pair for row in rows for pair in _WRITE.get(part, _put(part))(row)):
             writes.setdefault(collection, []).append(write)
-        with self._database.alone() as calls:
+        with self._database.alone() as calls, pymongo.timeout(PATIENCE):
             if part == "documents":
                 calls.delete_many(documents.PIECES, {"document": {"$in": [documents.name_of(Key(*row[:5])) for row in rows]}})
             for collection, some in writes.items():
@@ -137,7 +139,7 @@ class MongoCopied:
         """How many rows there are."""
         if part in ("places", "numbers"):
             return len(self._few(part))
-        with self._database.read() as calls, pymongo.timeout(COUNT_SECONDS):
+        with self._database.read() as calls, pymongo.timeout(COUNT_PATIENCE):
             return calls.count(KEPT[part].collection, {"seq": {"$gt": 0}} if part == "statements" else {})
 
     def index(self, rows: Sequence[tuple[int, int, Sequence[int]]], absent: Sequence[str]) -> None:
@@ -145,19 +147,19 @@ class MongoCopied:
         shadows: list[Write] = [ReplaceOne({"_id": name}, {"_id": name, "terms": [Int64(term) for term in terms]}, upsert=True)
                                 for seq, via, terms in rows for name in (references.packed((seq, via)),)]
         awaited: list[Write] = [UpdateOne({"_id": uuid_key(one)}, {"$inc": {"awaited": 1}}, upsert=True) for one in absent]
-        with self._database.alone() as calls:
+        with self._database.alone() as calls, pymongo.timeout(PATIENCE):
             for collection, writes in ((references.SHADOWS, shadows), ("statements", awaited)):
                 for start in range(0, len(writes), AT_ONCE):
                     calls.write_each(collection, writes[start:start + AT_ONCE])
 
     def begin_after(self, moment: int) -> None:
         """Below what has been promised nothing is drawn."""
-        with self._database.alone() as calls:
+        with self._database.alone() as calls, pymongo.timeout(PATIENCE):
             calls.update("writers", {"_id": GIVEN}, {"$max": {"given": Int64(moment)}}, upsert=True)
 
     def mark(self, said: str | None) -> None:
         """A document of its own."""
-        with self._database.alone() as calls:
+        with self._database.alone() as calls, pymongo.timeout(PATIENCE):
             if said is None:
                 calls.delete(MARK, {"_id": 1})
             else:

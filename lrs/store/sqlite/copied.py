@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from lrs.errors import StoreUnavailable, WrongState
@@ -173,8 +174,10 @@ class SqliteCopied:
             return None
 
     def _attachments(self, after: Row | None, n: int) -> list[Row]:
-        found = sorted((self._folder / "attachments").glob("[0-9a-f][0-9a-f]/*"), key=lambda one: one.name)
-        return [(one.name, one.stat().st_size) for one in found if after is None or one.name > after[0]][:n]
+        behind = str(after[0]) if after else ""
+        folders = (one for one in sorted((self._folder / "attachments").glob("[0-9a-f][0-9a-f]")) if one.name >= behind[:2])
+        found = (one for folder in folders for one in sorted(folder.iterdir()) if one.name > behind)
+        return [(one.name, one.stat().st_size) for one in islice(found, n)]
 
     def _statements(self, after: Row | None, n: int) -> list[Row]:
         found = self._rows("statements", after, n)
