@@ -8,7 +8,7 @@ from functools import lru_cache
 import orjson
 
 from lrs.completions.catalogue import Catalogue, former_keys
-from lrs.completions.events import AWARDED, COMPLETED, last_word
+from lrs.completions.events import AWARDED, COMPLETED, CREDENTIAL_REVOKED, REVOKED, last_word
 from lrs.completions.fold import LINK, Feed, Folded, fold, going_on, standings
 from lrs.completions.judge import Judgement, judge
 from lrs.completions.model import CREDENTIAL, Course, Evidence, LastWord, Person, Publication
@@ -29,6 +29,8 @@ WAITING_MAX = 100_000
 """Waiting subjects that are looked through for an address whose hash became known."""
 FIRST = frozenset({COMPLETED, AWARDED})
 """The events of what was never sent."""
+TAKING = frozenset({REVOKED, CREDENTIAL_REVOKED})
+"""The events that take something back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +300,19 @@ class Round:
             self.parked += [one for one in publications if one.event in FIRST]
             return
         for one in publications:
+            if one.event in TAKING and self._stands_elsewhere(subject, course, one.id):
+                continue
             self._words[one.id] = last_word(one.payload)
             self.published.append(Published(one.event, one.id, one.revision, orjson.dumps(one.payload)))
             for target in self._targets:
                 if not self._is_echo(target, subject, course, one.id):
                     self._owed.append((len(self.published) - 1, target.name))
+
+    def _stands_elsewhere(self, subject: str, course: str, achievement: str) -> bool:
+        """Whether another course of the subject has the same achievement, and evidence for it: only the last one takes it back."""
+        return any(state is not None and key != course and any(window.id == achievement for window in state.windows)
+                   and any(one.window.id == achievement and one.outcome for one in standings(state, self._catalogue.course(key)))
+                   for key, state in self._loaded(subject).items())
 
     def _feed(self, subject: str) -> Feed:
         """Nothing is published of who is not known yet: what stands in the feed under his ids was said of another."""

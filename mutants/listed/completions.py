@@ -54,6 +54,10 @@ MUTANTS: tuple[Mutant, ...] = (
          "test_an_achievement_that_comes_back_after_its_revoke_is_told_again_with_the_next_revision",
          "tests/completions/test_fold_properties.py::test_two_states_that_speak_under_one_id_say_one_story")),
     Mutant(
+        "the-first-of-two-takes-back", "What two courses know of one achievement falls with the last of them.", ROUND,
+        "if one.event in TAKING and self._stands_elsewhere(subject, course, one.id):", "if one.event not in one.event:",
+        ("tests/workers/test_found_by_simulation.py::test_what_two_courses_know_falls_with_the_last_of_them",)),
+    Mutant(
         "a-map-sends-again", "Maps that go forth and back send nothing twice.", ROUND,
         "                folded = _quiet(before, folded, self._feed(subject))", "                pass",
         ("tests/workers/test_reread.py::test_a_better_reading_of_what_was_sent_is_on_record_only",)),

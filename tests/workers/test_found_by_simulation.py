@@ -197,6 +197,23 @@ def test_two_courses_that_know_one_achievement_revoke_it_once(services: Services
     assert {event["event"] for event in feed(services)[-len(_revisions(services)):]} == {"learning.revoked"}
 
 
+def test_what_two_courses_know_falls_with_the_last_of_them(services: Services) -> None:
+    old = "https://courses.example/old"
+    done, passed = ({**statement(verb), "object": {"id": old, **TYPED}} for verb in ("completed", "passed"))
+    send(services, done)
+    route(services)
+    for courses in ([Course(COURSE, "Forklift", aliases=(old,))], [Course(COURSE, "Forklift"), Course(old, "Its own")]):
+        services.store.directory.put_courses(courses)
+        route(services)
+    send(services, passed)
+    route(services)
+    for voided, told in ((done, []), (passed, [("learning.revoked", 3)])):
+        send(services, {**statement("voided"), "object": {"objectType": "StatementRef", "id": voided["id"]}})
+        route(services)
+        assert [(event["event"], event["revision"]) for event in feed(services)] == [
+            ("learning.completed", 1), ("learning.updated", 2), *told]
+
+
 def _revisions(services: Services) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for event in feed(services):
