@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pymongo
 from bson.codec_options import CodecOptions
@@ -26,6 +26,8 @@ Write = pymongo.UpdateOne | pymongo.ReplaceOne[Document] | pymongo.InsertOne[Doc
 DUPLICATE, CONFLICT = 11000, 112
 PATIENCE = 5.0
 """Seconds that a call may take, and a transaction with all its repetitions."""
+HELD_UP = 1.0
+"""Seconds of repetitions after which one looks whether what is in the way was left behind."""
 DURABLE = WriteConcern("majority", j=True)
 STANDALONE = (
     "this MongoDB is a single server without a replica set, and has no transactions. One node is enough; to mend it:\n"
@@ -54,6 +56,18 @@ def faults() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise StoreUnavailable(error) from error
+
+
+class Guard(Protocol):
+    """Looks after transactions that others have left open (`lrs.store.mongo.abandoned`)."""
+
+    def tell(self, session: ClientSession) -> None:
+        """A transaction is about to begin in this session."""
+        ...
+
+    def end(self) -> None:
+        """A transaction is held up by others."""
+        ...
 
 
 class Calls:
@@ -131,6 +145,7 @@ class Database:
             raise StoreUnavailable("what is given as its address is no mongodb:// URL") from None
         self._checked = False
         self._local = threading.local()
+        self.guard: Guard | None = None
 
     def call(self, name: str, what: Callable[[Any], Result]) -> Result:
         """One call of the driver on a collection. Every one goes through here."""
@@ -184,15 +199,19 @@ class Database:
         one time to the next. Raises `StoreUnavailable` when it does not stand within PATIENCE.
         """
         self.check()
-        end = time.monotonic() + PATIENCE
+        began = time.monotonic()
         pause = 0.001
         with faults(), pymongo.timeout(PATIENCE), nullcontext(session) if session else self._client.start_session() as used:
+            if self.guard and not session:
+                self.guard.tell(used)
             while True:
                 try:
                     return self._attempt(used, work)
                 except PyMongoError as error:
-                    if not _passing(error) or time.monotonic() + pause > end:
+                    if not _passing(error) or time.monotonic() + pause > began + PATIENCE:
                         raise
+                if self.guard and time.monotonic() > began + HELD_UP:
+                    self.guard.end()
                 time.sleep(pause * random.random())
                 pause = min(0.1, pause * 2)
 

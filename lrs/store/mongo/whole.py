@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lrs.errors import NotFound, StoreUnavailable
 from lrs.store.mongo import (
+    abandoned,
     attachments,
     audit,
     clock,
@@ -32,7 +33,7 @@ from lrs.store.open_store import Store, Told, nobody
 
 LAYOUTS = tuple(part.LAYOUT for part in (
     statements, directory, credentials, connections, audit, documents, definitions, attachments, mappings, work, sessions, heartbeats,
-    rejections, payloads))
+    rejections, payloads, abandoned))
 WATCH_SECONDS = 0.1
 """How often a process asks whether something was written, however many of its threads want to know."""
 
@@ -65,12 +66,14 @@ def migrate(url: str, told: Told = nobody) -> None:
 
 def _whole(database: Database, incoming: Path | None) -> Store:
     time_ = clock.of(database)
+    database.guard = left = abandoned.Abandoned(database, time_)
     log, acts, refused = statements.MongoStatements(database, time_), work.MongoWork(database, time_), rejections.MongoRejections(database)
 
     def close() -> None:
         with suppress(StoreUnavailable):  # a server that is gone takes nothing more; what is closed is closed
             refused.flush()
         log.close()
+        left.leave()
         database.close()
 
     return Store(

@@ -87,10 +87,12 @@ class MongoWork(Deliveries, Targets, WorkExamined):
                     known.setdefault(one["subject"], []).append(_state(one))
         return [state for subject in wanted for state in known.get(subject, ())]
 
-    def is_published(self, event_id: str) -> bool:
-        """Whether the feed has a row of this achievement."""
+    def last_published(self, event_id: str) -> Published | None:
+        """What the feed last said of this achievement; None where it has no row of it."""
         with self._database.read() as calls:
-            return calls.one(FEED, {"event_id": event_id}, {"_id": 1}) is not None
+            said = calls.find(FEED, {"event_id": event_id}, {"n": 0})
+        one = max(said, key=lambda one: int(one["revision"]), default=None)
+        return Published(one["event"], one["event_id"], int(one["revision"]), one["body"]) if one else None
 
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence. Fetches every state: for rare questions."""
