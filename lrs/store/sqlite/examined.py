@@ -14,7 +14,7 @@ from lrs.store.sqlite.database import Database
 SLICE = 5_000
 LEAST = -(1 << 63)
 TREES = ("terms_recent", "terms_main")
-"""In this order: what is moved from the first to the second meanwhile is met twice, and never missed."""
+"""In this order, after those that wait: what is moved on meanwhile is met twice, and never missed."""
 
 
 class StatementsExamined:
@@ -48,7 +48,16 @@ class StatementsExamined:
             return [rows.record(row) for row in found]
 
     def index_rows(self) -> Iterator[IndexRow]:
-        """Every row of both trees, a slice a snapshot."""
+        """Every row of those that wait and of both trees, a slice a snapshot."""
+        last = LEAST
+        while True:
+            with self._database.read() as db:
+                young = db.execute("SELECT seq, terms FROM terms_waiting WHERE seq > ? ORDER BY seq LIMIT ?",
+                                   (last, SLICE // 10)).fetchall()
+            yield from ((term, seq, 0) for seq, terms in young for term in rows.unpacked(terms))
+            if not young:
+                break
+            last = young[-1][0]
         for tree in TREES:
             at: IndexRow = (LEAST, LEAST, LEAST)
             while True:
@@ -60,11 +69,13 @@ class StatementsExamined:
                     break
                 at = some[-1]
 
-    def indexed(self, rows: Iterable[IndexRow]) -> set[IndexRow]:
-        """Those of these rows that one of the trees has."""
+    def indexed(self, wanted: Iterable[IndexRow]) -> set[IndexRow]:
+        """Those of these rows that wait, or that one of the trees has."""
         sql = " UNION ALL ".join(f"SELECT 1 FROM {tree} WHERE term = ?1 AND seq = ?2 AND via = ?3" for tree in TREES)
+        waits = "SELECT 1 FROM terms_waiting WHERE seq = ? AND instr(terms, ?)"
         with self._database.read() as db:
-            return {row for row in rows if db.execute(sql, row).fetchone()}
+            return {row for row in wanted if db.execute(sql, row).fetchone()
+                    or (not row[2] and db.execute(waits, (row[1], rows.packed(row[:1]))).fetchone())}
 
     def owes_index(self) -> bool:
         """Whether rows for references are still to be written."""
