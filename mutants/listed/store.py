@@ -107,6 +107,14 @@ LOG: tuple[Mutant, ...] = (
         '                tables.insert(db, "INSERT OR IGNORE INTO terms_main", rows)\n', "",
         ("tests/store/test_statements_contract.py::test_a_page_reads_recent_and_merged_rows_together",)),
     Mutant(
+        "what-waits-is-not-found", "A statement is found by its terms before its index is written.", "lrs/store/sqlite/postings.py",
+        "            self._rows = sorted(self._rows + self._waiting[first:first + self._size])[:self._size]\n", "            pass\n",
+        ("tests/store/test_statements_waiting.py::test_a_page_reads_what_waits_what_is_recent_and_what_is_merged_together",)),
+    Mutant(
+        "too-many-wait-for-the-index", "Without a worker too, never more statements wait for the index than a reader can look at.",
+        "lrs/store/sqlite/statements.py", "        self._bound.added(db, len(batch))\n", "",
+        ("tests/store/test_statements_waiting.py::test_who_adds_indexes_a_slice_where_too_many_wait",)),
+    Mutant(
         "references-are-not-indexed", "A statement is found by what the statement it refers to is about, whichever came first.", STATEMENTS,
         "            references.link(self._db, seq, name, target, self._budget)", "            pass",
         ("tests/store/test_statements_model.py::test_every_subset_of_filters_with_references_equals_brute_force[sqlite]",)),

@@ -63,7 +63,11 @@ class StatementsExamined:
             return [rows.record(row) for row in found]
 
     def index_rows(self) -> Iterator[IndexRow]:
-        """Every row of both trees, which are walked together: a row that goes from one to the other keeps its place."""
+        """Every row of those that wait, and of both trees, which are walked together: a row that goes from one to the other keeps
+        its place."""
+        with self._database.read() as db:
+            young = {seq: rows.unpacked(terms) for seq, terms in db.execute("SELECT seq, terms FROM terms_waiting")}
+        yield from ((term, seq, 0) for seq, terms in young.items() for term in terms)
         at: IndexRow | None = (LEAST, LEAST, LEAST)
         while at is not None:
             with self._database.read() as db:
@@ -73,13 +77,16 @@ class StatementsExamined:
             # behind the last row of a list that was cut off there may be rows of it that are not here
             at = min((some[-1] for some in found if len(some) == SLICE), default=None)
             for some in found:
-                yield from some if at is None else some[:bisect_right(some, at)]
+                # what waited before has been given, wherever it is by now
+                yield from (row for row in (some if at is None else some[:bisect_right(some, at)]) if row[2] or row[1] not in young)
 
-    def indexed(self, rows: Iterable[IndexRow]) -> set[IndexRow]:
-        """Those of these rows that one of the trees has."""
+    def indexed(self, wanted: Iterable[IndexRow]) -> set[IndexRow]:
+        """Those of these rows that wait, or that one of the trees has."""
         sql = " UNION ALL ".join(f"SELECT 1 FROM {tree} WHERE term = ?1 AND seq = ?2 AND via = ?3" for tree in TREES)
+        waits = "SELECT 1 FROM terms_waiting WHERE seq = ? AND instr(terms, ?)"
         with self._database.read() as db:
-            return {row for row in rows if db.execute(sql, row).fetchone()}
+            return {row for row in wanted if db.execute(sql, row).fetchone()
+                    or (not row[2] and db.execute(waits, (row[1], rows.packed(row[:1]))).fetchone())}
 
     def owes_index(self) -> bool:
         """Whether rows for references are still to be written."""
