@@ -108,7 +108,7 @@ def main() -> None:
     log.set_up(settings.log_level, settings.log_json)
     store, until = store_of(settings), time.monotonic() + LIFE
     owner = f"alone-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
-    hands = Deliverer(Services(settings, store), owner, now_us, connectors(now_us), alone=True)
+    hands = Deliverer(Services(settings, store), owner, now_us, connectors(now_us), alone=True, told=told.is_set)
     try:
         while not told.is_set() and time.monotonic() < until and hands.deliver_due(1):
             pass

@@ -53,7 +53,7 @@ def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Ev
     while not stop.is_set():
         pulse.at(name)
         try:
-            work = work or consumer.start(services, owner)
+            work = work or consumer.start(services, owner, stop.is_set)
             seen = version()
             done = work()
             until = time.monotonic() + consumer.every

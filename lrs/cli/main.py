@@ -35,6 +35,7 @@ NOUNS = {
     "export": "Write facts or raw statements as CSV, NDJSON or Parquet.",
     "backup": "Copy everything while the LRS runs, verified.",
     "restore": "A data directory from a backup, checked first.",
+    "move": "Everything from one store to another: SQLite files, MongoDB.",
     "verify": "Walk the store and name every promise that does not hold.",
     "sandbox": "Run a vendor's twin to rehearse against.",
 }

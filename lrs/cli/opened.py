@@ -14,10 +14,10 @@ from lrs.store.open_store import Store
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The settings' store; created where there is none. Safe beside running processes. What is not there, or not in the
-    state for it, ends the command with a sentence and exit code 1."""
-    store = store_of(settings)
+def opened(settings: Settings, *, first: bool = True) -> Iterator[Store]:
+    """The settings' store; created where there is none, if it may be the `first` time. Safe beside running processes. What is not
+    there, or not in the state for it, ends the command with a sentence and exit code 1."""
+    store = store_of(settings, first=first)
     try:
         yield store
     except (NotFound, WrongState) as error:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from lrs.errors import WrongState
 from lrs.store.protocols.attachments import Attachments
 from lrs.store.protocols.audit import Audit
 from lrs.store.protocols.connections import Connections
+from lrs.store.protocols.copied import Copied
 from lrs.store.protocols.credentials import Credentials
 from lrs.store.protocols.definitions import Definitions
 from lrs.store.protocols.directory import Directory
@@ -65,6 +67,7 @@ class Store:
     heartbeats: Heartbeats
     rejections: Rejections
     payloads: Payloads
+    copied: Copied
     shared: bool
     files: tuple[Any, ...]
     version: Callable[[], Hashable]
@@ -77,15 +80,23 @@ def is_server(place: str | Path) -> bool:
     return str(place).startswith(SERVERS)
 
 
-def open_store(place: str | Path, incoming: Path | None = None, *, first: bool = True) -> Store:
+def open_store(place: str | Path, incoming: Path | None = None, *, first: bool = True, moving: bool = False) -> Store:
     """Open the store in a folder or of a URL (`KNOWN`), ready to use. `incoming`: a folder of this machine for what is on its
     way into a server; unset: the system's for such. `first` False: nothing is created where there is none, and `NotFound` raised.
 
     Files are created and migrated where they must be. A server's database is so only where it is empty; else `lrs migrate` does it,
     and until then this raises `WrongState`, as for one that a later version has migrated. Raises `StoreUnavailable` where the
-    folder cannot be used or the server does not answer, ValueError for a place of another kind.
+    folder cannot be used or the server does not answer, `WrongState` where `lrs move` has not moved all into it yet (unless `moving`),
+    ValueError for a place of another kind.
     """
-    text = str(place)
+    store = _opened(str(place), incoming, first)
+    if not moving and store.copied.marked() is not None:
+        store.close()
+        raise WrongState("a move into this store is not finished: run the same `lrs move` again, it goes on where it was")
+    return store
+
+
+def _opened(text: str, incoming: Path | None, first: bool) -> Store:
     if is_server(text):
         # imported here: whoever keeps files shall not wait for the driver
         from lrs.store.mongo.whole import opened

@@ -11,9 +11,9 @@ import pytest
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Query
+from lrs.store.intents import LEASE_US, PLACES
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Database
-from lrs.store.mongo.intents import LEASE_US, PLACES
 from lrs.store.mongo.statements import MongoStatements
 
 SECOND = 1_000_000
@@ -135,6 +135,19 @@ def test_an_intent_of_a_process_that_died_holds_readers_up_for_its_lease_only(op
     machine.pass_time(LEASE_US)
     store.consistent_through()
     assert store.consistent_through() >= added.seq
+
+
+def test_a_primary_whose_clock_is_behind_keeps_no_intent_of_the_dead(open_mongo, make, equal, machine):
+    dead, store = (open_mongo(time=machine.clock) for _ in range(2))
+    dead._commits._writer.open()
+    machine.pass_time(SECOND)
+    (added,) = store.add([make()], equal)
+    machine.server -= 3600 * SECOND
+    reader = open_mongo(time=machine.clock)
+    assert reader.consistent_through() < added.seq
+    machine.pass_time(LEASE_US + SECOND)
+    reader.consistent_through()
+    assert reader.consistent_through() >= added.seq
 
 
 DYING = """

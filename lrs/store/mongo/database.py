@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -143,6 +144,7 @@ class Database:
             # what the driver says of it may quote a password
             raise StoreUnavailable("what is given as its address is no mongodb:// URL") from None
         self._checked = False
+        self._local = threading.local()
         self.guard: Guard | None = None
 
     def call(self, name: str, what: Callable[[Any], Result]) -> Result:
@@ -151,9 +153,28 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Calls]:
-        """Calls that see what a majority has, one after the other, each at least what the one before it saw."""
+        """Calls that see what a majority has, one after the other, each at least what the one before it saw; within `snapshot`
+        all of them what it saw."""
+        if (moment := getattr(self._local, "moment", None)) is not None:
+            with faults():
+                yield moment
+            return
         with faults(), self._client.start_session(causal_consistency=True) as session:
             yield Calls(self, session)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What this thread reads within is of one moment: a transaction, which the server ends after a while
+        (`transactionLifetimeLimitSeconds`, 60 where nobody has changed it); a look after that raises `StoreUnavailable`."""
+        with faults(), self._client.start_session() as session:
+            session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
+            self._local.moment = Calls(self, session)
+            try:
+                yield
+            finally:
+                self._local.moment = None
+                if session.in_transaction:
+                    session.abort_transaction()
 
     @contextmanager
     def alone(self) -> Iterator[Calls]:

@@ -30,7 +30,7 @@ class MongoDefinitions:
 
     def of(self, activities: Sequence[str]) -> tuple[int, dict[str, Known]]:
         """The cursor, and what is known of these activities."""
-        names = {_name(one): one for one in activities}
+        names = {name_of(one): one for one in activities}
 
         with self._database.read() as calls:
             cursor = _cursor(calls)
@@ -50,7 +50,7 @@ class MongoDefinitions:
                 return False
             # counted, since a write that changes nothing is none for the server: two that learn must meet
             calls.update(CURSOR, {"_id": 1}, {"$set": {"seq": Int64(through)}, "$inc": {"writes": Int64(1)}})
-            writes: list[Write] = [ReplaceOne({"_id": _name(activity)}, {"_id": _name(activity), "activity": activity,
+            writes: list[Write] = [ReplaceOne({"_id": name_of(activity)}, {"_id": name_of(activity), "activity": activity,
                                               "official": one.official, "others": one.others}, upsert=True)
                                    for activity, one in known.items()]
             for some in owed.chunks(writes, AT_ONCE):
@@ -60,7 +60,7 @@ class MongoDefinitions:
         return self._database.write(work)
 
 
-def _name(activity: str) -> bytes:
+def name_of(activity: str) -> bytes:
     return hashlib.sha256(activity.encode()).digest()[:16]
 
 

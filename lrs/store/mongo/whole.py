@@ -27,6 +27,7 @@ from lrs.store.mongo import (
     statements,
     work,
 )
+from lrs.store.mongo.copied import MongoCopied
 from lrs.store.mongo.database import Database
 from lrs.store.open_store import Store, Told, nobody
 
@@ -81,7 +82,7 @@ def _whole(database: Database, incoming: Path | None) -> Store:
         documents=documents.MongoDocuments(database, time_), definitions=definitions.MongoDefinitions(database),
         attachments=attachments.MongoAttachments(database, incoming), mappings=mappings.MongoMappings(database, time_), work=acts,
         sessions=sessions.MongoSessions(database), heartbeats=heartbeats.MongoHeartbeats(database), rejections=refused,
-        payloads=payloads.MongoPayloads(database, time_), shared=True, files=(), version=_Watched(log, acts),
+        payloads=payloads.MongoPayloads(database, time_), copied=MongoCopied(database), shared=True, files=(), version=_Watched(log, acts),
         migrate=lambda told=nobody: schema.migrate(database, LAYOUTS, told), close=close,
     )
 

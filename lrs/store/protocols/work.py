@@ -225,8 +225,8 @@ class Work(Protocol):
         """At most `limit` subjects of whom something is known and whose key begins so, in order."""
         ...
 
-    def is_published(self, event_id: str) -> bool:
-        """Whether the feed has a row of this achievement."""
+    def last_published(self, event_id: str) -> Published | None:
+        """What the feed last said of this achievement: its highest revision; None where it has no row of it."""
         ...
 
     def holders(self, seq: int) -> list[str]:

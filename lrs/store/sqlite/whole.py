@@ -8,6 +8,7 @@ from lrs.store.open_store import Store, Told, nobody
 from lrs.store.sqlite.attachments import FileAttachments
 from lrs.store.sqlite.audit import SqliteAudit
 from lrs.store.sqlite.connections import SqliteConnections
+from lrs.store.sqlite.copied import SqliteCopied
 from lrs.store.sqlite.credentials import SqliteCredentials
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.definitions import SqliteDefinitions
@@ -51,5 +52,5 @@ def opened(folder: Path, *, first: bool = True) -> Store:
             file.close()
 
     migrate()
-    return Store(**parts, shared=False, files=files, version=lambda: (statements.data_version(), work.data_version()),
-                 migrate=migrate, close=close)
+    return Store(**parts, copied=SqliteCopied(files), shared=False, files=files,
+                 version=lambda: (statements.data_version(), work.data_version()), migrate=migrate, close=close)
