@@ -55,7 +55,7 @@ def served(tmp_path: Path, place: str) -> Iterator[Served]:
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "LRS_STORE": place})
         try:
             one = Served(tmp_path, place, f"http://127.0.0.1:{port}", (made.credential.key, made.secret))
-            until(lambda: ready(one), 30, "the LRS answers")
+            until(lambda: ready(one), 60, "the LRS answers")
             yield one
         finally:
             process.terminate()
