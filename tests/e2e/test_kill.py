@@ -137,6 +137,7 @@ def test_nothing_is_lost_and_nothing_doubled_by_killing(tmp_path, receiver, serv
             served.kill(who)
             killed[who] += 1
         time.sleep(0.5)
+        until(lambda: acknowledged.read_bytes().count(b"\n") > 100, 60, "enough is acknowledged to tell")
         recorder.stdin.close()
         assert recorder.wait(60) == 0, (tmp_path / "recorder.log").read_text()
     ids = acknowledged.read_text().split()
