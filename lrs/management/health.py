@@ -1,6 +1,7 @@
 """What the store knows of how things stand: the reasons not to be ready, and the figures of the metrics that nobody counts."""
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -128,13 +129,14 @@ class Standing(Collector):
             if time.monotonic() >= self._next:
                 began = time.monotonic()
                 states = dict.fromkeys(("pending", "leased", "waiting", "parked", "delivered", "dead", "cancelled"), 0)
-                self._counted = {
-                    "lrs_statements_total": {(): store.statements.count()},
-                    "lrs_consumer_lag_statements": _by(
-                        {name: store.statements.count_after(cursor(store)) for name, cursor in CURSORS.items()}),
-                    "lrs_deliveries": _by({**states, **store.work.count_by_state()}),
-                    "lrs_parked_subjects": {(): store.work.count_held()},
-                }
+                with contextlib.suppress(StoreUnavailable):  # very many are not counted in the time of a call: what was known stands
+                    self._counted = {
+                        "lrs_statements_total": {(): store.statements.count()},
+                        "lrs_consumer_lag_statements": _by(
+                            {name: store.statements.count_after(cursor(store)) for name, cursor in CURSORS.items()}),
+                        "lrs_deliveries": _by({**states, **store.work.count_by_state()}),
+                        "lrs_parked_subjects": {(): store.work.count_held()},
+                    }
                 ended = time.monotonic()
                 self._next = ended + SHARE * (ended - began)
             return self._counted

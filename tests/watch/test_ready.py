@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from lrs.app import create_app
 from lrs.auth import credentials
 from lrs.config import Settings
+from lrs.errors import StoreUnavailable
 from lrs.management import health
 from lrs.services import Services
 from lrs.store.open_store import open_store
@@ -124,3 +125,13 @@ def test_a_credential_that_reads_everything_reads_metrics(services: Services, sc
 def test_behind_a_proxy_this_machine_is_nobody(services: Services) -> None:
     proxied = replace(services, settings=replace(services.settings, behind_proxy=True))
     assert client_of(proxied).get("/metrics").status_code == 401
+
+
+def test_a_count_that_takes_too_long_leaves_nothing_out_but_itself(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_long(*_: object) -> int:
+        raise StoreUnavailable("operation exceeded time limit")
+
+    monkeypatch.setattr(type(services.store.statements), "count", too_long)
+    found = {family.name: family for family in health.Standing(services).collect()}
+    assert [one.value for one in found["lrs_store_up"].samples] == [1]
+    assert ("lrs_deliveries" in found, "lrs_consumer_lag_seconds" in found) == (False, True)
