@@ -41,8 +41,7 @@ def test_check_creates_nothing_and_says_what_stands_in_the_way(run, mongo_place,
     assert [(one["check"], "later version" in one["what"]) for one in told["findings"] if one["level"] == "error"] == [("store", True)]
 
 
-@pytest.mark.parametrize(("words", "told"), [(("backup", "--to", "x.tar"), "mongodump"), (("restore", "--from", "x.tar"), "mongorestore"),
-                                             (("verify",), "MongoDB")])
+@pytest.mark.parametrize(("words", "told"), [(("backup", "--to", "x.tar"), "mongodump"), (("restore", "--from", "x.tar"), "mongorestore")])
 def test_commands_that_know_files_only_say_so(run, words, told):
     done = run(NOWHERE, *words)
     assert (done.exit_code, told in done.output, "s3" in done.output) == (1, True, False)
@@ -54,7 +53,7 @@ def test_a_database_is_never_shown_with_its_passwords(run, monkeypatch):
     assert json.loads(run(NOWHERE, "settings", "--json").output)["store"] == shown
     told = run(NOWHERE, "check")
     assert (told.exit_code, shown in told.output, "s3" in told.output) == (1, True, False)
-    for words in (("status",), ("migrate",), ("credentials", "list")):
+    for words in (("status",), ("migrate",), ("credentials", "list"), ("verify",), ("move", "--from", NOWHERE, "--to", "nowhere")):
         done = run(NOWHERE, *words)
         assert isinstance(done.exception, StoreUnavailable)
         assert "s3" not in str(done.exception) + done.output
