@@ -53,7 +53,7 @@ def test_a_database_is_never_shown_with_its_passwords(run, monkeypatch):
     assert json.loads(run(NOWHERE, "settings", "--json").output)["store"] == shown
     told = run(NOWHERE, "check")
     assert (told.exit_code, shown in told.output, "s3" in told.output) == (1, True, False)
-    for words in (("status",), ("migrate",), ("credentials", "list")):
+    for words in (("status",), ("migrate",), ("credentials", "list"), ("verify",), ("move", "--from", NOWHERE, "--to", "nowhere")):
         done = run(NOWHERE, *words)
         assert isinstance(done.exception, StoreUnavailable)
         assert "s3" not in str(done.exception) + done.output
