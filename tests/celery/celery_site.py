@@ -44,7 +44,7 @@ class Site:
             Person(f"{n}", f"person{n}@acme.example", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
             for n in range(PEOPLE)])
         self.store.work.add_target(TargetRow("hook", "webhook", {"url": self.receiver_url + "/", "secret": SECRET,
-                                                                 "allow_private": True, "timeout": 2}))
+                                                                 "allow_private": True, "timeout": 10}))  # a busy machine answers late
         made = credentials.create(self.store.credentials, name="Tests", public_url="http://lrs.example", scopes=["all"])
         self.auth = base64.b64encode(f"{made.credential.key}:{made.secret}".encode()).decode()
         self.people = iter(range(PEOPLE))

@@ -38,7 +38,7 @@ class Running:
 
     def ready(self):
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(self.url + "/health/ready", timeout=2).status_code == 200
+            return httpx.get(self.url + "/health/ready", timeout=10).status_code == 200
         return False
 
     def post(self, statement=STATEMENT):

@@ -23,7 +23,7 @@ from lrs.directory.csv import identifiers_of
 from lrs.store.open_store import open_store
 from lrs.store.protocols.work import TargetRow
 
-KILLS = {"sqlite": 32, "mongo": 10}
+KILLS = {"sqlite": 32, "mongo": 8}
 """A start of all processes takes twice the time on a database that is a test's."""
 HERE = Path(__file__).parent
 
@@ -57,12 +57,12 @@ class Served:
         self.wait()
 
     def wait(self):
-        until(self.ready, 30, "the LRS answers")
+        until(self.ready, 60, "the LRS answers")
 
     def ready(self):
         try:
             there = {role(c) for c in self.children()} == {"web", "worker"}
-            return there and httpx.get(self.url + "/health/ready", timeout=2).status_code == 200
+            return there and httpx.get(self.url + "/health/ready", timeout=10).status_code == 200
         except (httpx.TransportError, psutil.Error):
             return False
 
@@ -86,7 +86,7 @@ class Served:
                 os.kill(victim.pid, signal.SIGKILL)
         if who in ("supervisor", "all"):
             self.process.wait()
-            until(lambda: not any(map(alive, children)), 10, "its children die with it")
+            until(lambda: not any(map(alive, children)), 30, "its children die with it")
             # a child that was only just being started ends as soon as it sees that its parent is gone
             until(lambda: not listens(self.port), 5, f"nothing is left listening; {self.listeners()}")
             self.start()

@@ -55,7 +55,7 @@ def served(tmp_path: Path, place: str) -> Iterator[Served]:
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "LRS_STORE": place})
         try:
             one = Served(tmp_path, place, f"http://127.0.0.1:{port}", (made.credential.key, made.secret))
-            until(lambda: ready(one), 30, "the LRS answers")
+            until(lambda: ready(one), 60, "the LRS answers")
             yield one
         finally:
             process.terminate()
@@ -81,15 +81,15 @@ def feed(served: Served) -> list[str]:
 def test_a_map_applied_beside_a_running_lrs_releases_history_and_reads_what_comes_next(served: Served) -> None:
     served.send(*range(20))
     assert json.loads(served.lrs("verbs", "propose", "-", "--json", given=ROWS))["number"] == 1
-    until(lambda: json.loads(served.lrs("verbs", "diff", "1", "--json"))["settled"], 20, "the worker has met all statements")
+    until(lambda: json.loads(served.lrs("verbs", "diff", "1", "--json"))["settled"], 60, "the worker has met all statements")
     assert json.loads(served.lrs("verbs", "diff", "1", "--json"))["released"] == {"learning.completed completed": 20}
     served.lrs("verbs", "apply", "1")
     served.send(*range(20, 40))
-    until(lambda: len(feed(served)) == 40, 20, "all are released")
+    until(lambda: len(feed(served)) == 40, 60, "all are released")
     rows = served.client.get("/api/v1/exports/facts", params={"format": "ndjson"}).raise_for_status().text.splitlines()
     assert {json.loads(row)["verb"] for row in rows} == {"completed"}
     assert served.client.get("/api/v1/verbs/unmapped").json()["items"] == []
     for _ in range(2):
         served.client.post("/api/v1/verbs/rollback", json={}).raise_for_status()
-        until(lambda: served.client.get("/api/v1/verbs/versions").json()["items"][0]["history"] == "read again", 20, "history is read")
+        until(lambda: served.client.get("/api/v1/verbs/versions").json()["items"][0]["history"] == "read again", 60, "history is read")
     assert sorted(feed(served), key=int) == [str(n) for n in range(40)]

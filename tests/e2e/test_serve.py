@@ -78,9 +78,9 @@ def test_concurrent_posts_are_committed_in_groups(running):
 def test_a_dead_child_is_started_again(running, name):
     first = running.child(name).pid
     os.kill(first, signal.SIGKILL)
-    until(lambda: (child := running.child(name)) is not None and child.pid != first, 15,
+    until(lambda: (child := running.child(name)) is not None and child.pid != first, 60,
           f"a new {name}")
-    until(running.ready, 15, "it answers again")
+    until(running.ready, 60, "it answers again")
     assert running.post().status_code == 200
 
 
