@@ -56,16 +56,18 @@ def statements(store: Any, told: Told = lambda what, share: None) -> Iterator[Br
             sums[row[1] % SUMS] ^= hash(row)
         last, done = some[-1].record.seq, done + len(some)
     late: list[IndexRow] = []
-    for done, row in enumerate(log.index_rows()):
-        if done % 100_000 == 0:
-            told("index", 0.7 + 0.2 * min(1.0, done / TERMS / total))
-        if row[1] <= last:
-            sums[row[1] % SUMS] ^= hash(row)
-        elif len(late) < SLICE:
-            late.append(row)
-        else:
+    done = 0
+    for rows in log.index_rows():
+        told("index", 0.7 + 0.2 * min(1.0, done / TERMS / total))
+        for row in rows:
+            if row[1] <= last:
+                sums[row[1] % SUMS] ^= hash(row)
+            else:
+                late.append(row)
+        if len(late) >= SLICE:
             yield from _unowned(log, late)
-            late = [row]
+            late = []
+        done += len(rows)
     yield from _unowned(log, late)
     told("index", 0.9)
     suspects = {place for place, value in enumerate(sums) if value}
@@ -206,7 +208,7 @@ def _missing(log: Log, suspects: Collection[int]) -> Iterator[Broken]:
 
 
 def _orphans(log: Log, suspects: Collection[int]) -> Iterator[Broken]:
-    suspected = (row for row in log.index_rows() if row[1] % SUMS in suspects)
+    suspected = (row for rows in log.index_rows() for row in rows if row[1] % SUMS in suspects)
     while some := list(islice(suspected, SLICE)):
         yield from _unowned(log, some)
 

@@ -3,17 +3,24 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
+import uuid
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from filled_store import filled
+from filled_store import WHO, filled, ref, said
 
 from lrs.cli.main import command
-from lrs.management import verify
+from lrs.config import load
+from lrs.ingest.batch import accept
+from lrs.management import verify, verify_log
+from lrs.services import Services
 from lrs.store.open_store import Store, open_store
+from workers.route import route_once
 
 
 @pytest.fixture
@@ -88,6 +95,38 @@ def test_a_promise_broken_by_hand_is_named(what: str, data: Path) -> None:
     told = CliRunner().invoke(command, ["--data", str(data.with_name("same")), "verify", "--json"])
     assert told.exit_code == 1
     assert {json.loads(line)["promise"] for line in told.output.splitlines()} == expected
+
+
+def test_what_is_written_meanwhile_is_no_broken_promise(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_log, "SLICE", 7)
+    ended = threading.Event()
+    taken: list[int] = []
+
+    def write() -> None:
+        with closing(open_store(data)) as store:
+            services = Services(load({}), store)
+            while not ended.is_set():
+                first = said("passed")
+                late = str(uuid.uuid4())
+                given = [said("commented", {"objectType": "StatementRef", "id": late}), first, said("commented", ref(first)),
+                         {**said("experienced"), "id": late}, said("voided", ref(first))]
+                taken.append(len(accept(services, json.dumps(given).encode(), WHO)))
+                store.statements.merge_postings(50)
+                route_once(services)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(5):
+            before = len(taken)
+            assert broken(data) == []
+            while len(taken) < before + 3:
+                time.sleep(0.01)
+    finally:
+        ended.set()
+        writer.join(30)
+    assert broken(data) == []
+    assert sum(taken) >= 75
 
 
 def test_every_promise_is_broken_by_some_test() -> None:

@@ -61,15 +61,13 @@ class StatementsExamined:
             found = calls.find(STATEMENTS, {"_id": {"$in": [one["_id"] for one in refer]}, "seq": {"$gt": 0}}, FIELDS)
         return [rows.record(one) for one in found]
 
-    def index_rows(self) -> Iterator[IndexRow]:
+    def index_rows(self) -> Iterator[list[IndexRow]]:
         """Every row of a reference."""
         at = packed((0, 0))
         while True:
             with self._database.read() as calls:
                 some = calls.find(SHADOWS, {"_id": {"$gt": at}}, sort=[("_id", 1)], limit=SLICE)
-            for one in some:
-                seq, via = unpacked(one["_id"])
-                yield from ((int(term), seq, via) for term in one["terms"])
+            yield [(int(term), *unpacked(one["_id"])) for one in some for term in one["terms"]]
             if len(some) < SLICE:
                 return
             at = some[-1]["_id"]

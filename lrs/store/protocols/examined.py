@@ -87,8 +87,9 @@ class ExaminedStatements(Protocol):
         """The statements that refer to this one, at most 1 000, those that void it first."""
         ...
 
-    def index_rows(self) -> Iterator[IndexRow]:
-        """Every row of the index once, also while rows are moved; one that is added meanwhile may be missed."""
+    def index_rows(self) -> Iterator[list[IndexRow]]:
+        """Every row of the index once, some thousands at a time, also while rows are moved; one that is added meanwhile may be
+        missed."""
         ...
 
     def indexed(self, rows: Iterable[IndexRow]) -> set[IndexRow]:

@@ -62,12 +62,12 @@ class StatementsExamined:
                                "ORDER BY voids IS NULL, void_effective = 0 LIMIT 1000", (rows.key(statement_id),))
             return [rows.record(row) for row in found]
 
-    def index_rows(self) -> Iterator[IndexRow]:
+    def index_rows(self) -> Iterator[list[IndexRow]]:
         """Every row of those that wait, and of both trees, which are walked together: a row that goes from one to the other keeps
         its place."""
         with self._database.read() as db:
-            young = {seq: rows.unpacked(terms) for seq, terms in db.execute("SELECT seq, terms FROM terms_waiting")}
-        yield from ((term, seq, 0) for seq, terms in young.items() for term in terms)
+            young = {seq: frozenset(rows.unpacked(terms)) for seq, terms in db.execute("SELECT seq, terms FROM terms_waiting")}
+        yield [(term, seq, 0) for seq, terms in young.items() for term in terms]
         at: IndexRow | None = (LEAST, LEAST, LEAST)
         while at is not None:
             with self._database.read() as db:
@@ -77,8 +77,9 @@ class StatementsExamined:
             # behind the last row of a list that was cut off there may be rows of it that are not here
             at = min((some[-1] for some in found if len(some) == SLICE), default=None)
             for some in found:
+                behind = some if at is None else some[:bisect_right(some, at)]
                 # what waited before has been given, wherever it is by now
-                yield from (row for row in (some if at is None else some[:bisect_right(some, at)]) if row[2] or row[1] not in young)
+                yield [row for row in behind if row[2] or row[0] not in young.get(row[1], ())] if young else behind
 
     def indexed(self, wanted: Iterable[IndexRow]) -> set[IndexRow]:
         """Those of these rows that wait, or that one of the trees has."""
