@@ -36,10 +36,10 @@ def fact(record: Record, statement: Mapping[str, Any], reading: Reading, *, who:
     is_activity = target.get("objectType", "Activity") == "Activity"
     parents = _map(context.get("contextActivities")).get("parent", [])
     roles = catalogue.roles(target, [p for p in parents if isinstance(p, dict)], catalogue.rules(record.provider)) if is_activity else []
-    at = _micros(statement.get("timestamp"), record.seq)
+    at = printed(_micros(statement.get("timestamp"), record.seq))
     score = reading.score
     return {
-        "statement_id": record.id, "seq": record.seq, "timestamp": printed(at), "date": printed(at)[:10],
+        "statement_id": record.id, "seq": record.seq, "timestamp": at, "date": at[:10],
         "subject": subject_key(key, who) if who else "", "verb": reading.verb,
         "verb_iri": _map(statement.get("verb")).get("id", ""), "status": reading.outcome,
         "activity": target.get("id", "") if is_activity else "", "course": roles[0].course if roles else "",

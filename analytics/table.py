@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from deltalake.exceptions import TableNotFoundError
 
 from analytics.dictionary import FACTS, Column
 from lrs.errors import StoreUnavailable
-from lrs.statements.instants import instant
 
 FORMAT = 1
 """Rises when the same statement gives another row: a table of another format is built anew."""
@@ -34,7 +32,6 @@ _TYPES = {"VARCHAR": DataType.string(), "BIGINT": DataType.int64(), "INTEGER": D
           "BOOLEAN": DataType.bool(), "DATE": DataType.date32(), "TIMESTAMP": DataType.timestamp("us", tz="UTC")}
 _CONFIGURATION: dict[str, str | None] = {"delta.dataSkippingStatsColumns": "seq,timestamp,date",
                                          "delta.logRetentionDuration": "interval 1 days"}
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class AnotherStore(ValueError):
@@ -126,18 +123,9 @@ def files(table: DeltaTable) -> list[File]:
 
 
 def _array(kind: str, values: list[Any]) -> Array:
-    if kind == "DATE":
-        days = [date.fromisoformat(value).toordinal() - _EPOCH for value in values]
-        return Array(days, type=DataType.int32()).cast(_TYPES[kind])
-    if kind == "TIMESTAMP":
-        return Array([_micros(value) for value in values], type=DataType.int64()).cast(_TYPES[kind])
+    if kind in ("DATE", "TIMESTAMP"):
+        return Array(values, type=DataType.string()).cast(_TYPES[kind])
     return Array(values, type=_TYPES[kind])
-
-
-def _micros(printed: str) -> int:
-    at = instant(printed)
-    assert at is not None
-    return at.micros
 
 
 def _store(key: bytes) -> str:

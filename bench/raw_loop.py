@@ -31,7 +31,7 @@ def rows_of(body: bytes, key: bytes, first_seq: int) -> Rows:
     for seq, item in enumerate(parse(body, Limits(), "1.0.3"), first_seq):
         new = prepared(item, item.value["id"], who, terms)
         statements.append((seq, rows.key(new.id), text(new.parts, printed(seq)), new.reading, rows.packed(new.terms),
-                           new.credential_id, new.provider, None, None, False, False, False))
+                           new.credential_id, new.provider, None, None, False, False, False, None))
         postings += [(term, seq, 0) for term in new.terms]
     return statements, postings
 
@@ -50,7 +50,7 @@ def seconds(folder: Path, bodies: Sequence[bytes]) -> float:
     for body, (statements, postings) in zip(bodies, made, strict=True):
         orjson.loads(body)
         db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", statements)
+        db.executemany("INSERT INTO statements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", statements)
         db.executemany("INSERT OR IGNORE INTO terms_recent VALUES (?, ?, ?)", postings)
         db.execute("COMMIT")
     took = time.perf_counter() - start

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from verbs.vocabulary import Via
+
 CANONICAL = (
     "attempted", "completed", "scored", "passed", "failed", "progressed", "satisfied", "waived", "abandoned", "mastered", "revoked",
     "attended", "registered", "answered", "experienced", "interacted", "session", "voided", "other",
@@ -81,10 +83,10 @@ class OutcomeLine:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row found; `folded` if the verb or the activity type had to be folded for it."""
+    """A row found, and how a reading names it."""
 
     row: Row
-    folded: bool
+    via: Via
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +147,7 @@ def _find(table: VerbTable, verb_iri: str, providers: tuple[str, ...], activity_
         for provider, kind_of, type_folded in steps:
             row = table.index.get((verb, provider, kind_of))
             if row is not None:
-                return Hit(row, verb_folded or type_folded)
+                return Hit(row, Via(row.verb_iri, row.provider, row.activity_type, verb_folded or type_folded))
     return None
 
 

@@ -18,8 +18,7 @@ from lrs import log, traces
 from lrs.config import BadSetting, Settings, file_of, load
 from lrs.errors import StoreUnavailable
 from lrs.metrics import Metrics
-from lrs.services import Services, now_us
-from lrs.store.open_store import open_store
+from lrs.services import Services, now_us, store_of
 from workers import lost_channel
 from workers.broker import Bell, configuration, task_name
 from workers.consumers import CONSUMERS, Consumer, Work
@@ -62,7 +61,7 @@ app.add_defaults(lambda: configuration(settings().broker_url))
 def services() -> Services:
     """The process's services, opened by its first task."""
     found = settings()
-    return Services(found, open_store(found.data), metrics=Metrics(found.data / "metrics"), traces=traces.opened(found.otel_endpoint))
+    return Services(found, store_of(found), metrics=Metrics(found.data / "metrics"), traces=traces.opened(found.otel_endpoint))
 
 
 @cache

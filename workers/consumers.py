@@ -27,6 +27,8 @@ DELIVER_SLICE = 32
 """Calls started by one slice, which waits for none that takes long: it ends well before `broker.HARD_LIMIT`."""
 
 CHECKPOINT_SECONDS = 5.0
+MERGE_ROWS, MERGE_SECONDS = 5_000, 0.25
+"""Index rows that are moved at once; and how long new ones gather where fewer than that were left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,16 @@ def _reports(services: Services, owner: str, told: Told) -> Work:
 def _upkeep(services: Services, owner: str, told: Told) -> Work:
     """Merge young index rows, write left-over reference rows and learn definitions in short slices; now and then checkpoint."""
     statements, define = services.store.statements, Definitions(services)
-    checkpointed = time.monotonic()
+    checkpointed, merge_next = time.monotonic(), 0.0
 
     def slice_() -> int:
-        nonlocal checkpointed
-        done = statements.merge_postings() + statements.do_shadow_todo() + define()
+        nonlocal checkpointed, merge_next
+        done = statements.do_shadow_todo() + define()
+        if time.monotonic() >= merge_next:
+            merged = statements.merge_postings(MERGE_ROWS)
+            done += merged
+            # a few rows at a time would each be pages of a commit: let some gather
+            merge_next = 0.0 if merged >= MERGE_ROWS else time.monotonic() + MERGE_SECONDS
         if time.monotonic() - checkpointed > CHECKPOINT_SECONDS:
             checkpointed = time.monotonic()
             for file in services.store.files:

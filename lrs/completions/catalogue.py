@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import unquote
 
 from lrs.completions.model import CREDENTIAL, Course
@@ -98,7 +99,7 @@ class Catalogue:
 
     def rules(self, provider: str) -> ProviderRules:
         """The provider's rules; the standard's meaning where it has none of its own."""
-        return self._rules.get(provider) or ProviderRules(provider)
+        return self._rules.get(provider) or _standard(provider)
 
     def canonical(self, activity_id: str) -> str:
         """The id that stands for this activity: aliases folded, those of the product too (rule 1a)."""
@@ -169,6 +170,10 @@ class Catalogue:
         return False
 
 
+_standard = lru_cache(maxsize=256)(ProviderRules)
+
+
+@lru_cache(maxsize=16_384)
 def product_alias(activity_id: str) -> str:
     """The one spelling of an Open edX course id, from any of the three that its tools write; else the id as it is."""
     text = unquote(activity_id) if "%" in activity_id else activity_id
@@ -219,9 +224,10 @@ def _type(activity: Mapping[object, object]) -> str:
     return _folded_type(kind) if isinstance(kind, str) else ""
 
 
+@lru_cache(maxsize=4_096)
 def _folded_type(kind: str) -> str:
     return load().fold(kind, verb=False)
 
 
 def _map(value: object) -> Mapping[object, object]:
-    return value if isinstance(value, Mapping) else {}
+    return value if type(value) is dict or isinstance(value, Mapping) else {}

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400
@@ -69,6 +70,7 @@ def printed(micros: int) -> str:
     return f"{_printed(seconds)}.{rest:06d}Z"
 
 
+@lru_cache(maxsize=64)
 def _printed(seconds: int) -> str:
     day, second = divmod(seconds, _DAY)
     hours, rest = divmod(second, 3600)
@@ -77,29 +79,31 @@ def _printed(seconds: int) -> str:
 
 def _read(text: str) -> _Read | None:
     found = _SHAPE.fullmatch(text)
-    day = _day(found["date"]) if found else None
-    if found is None or day is None:
+    if found is None:
         return None
-    hour, minute, second = (int(found[k] or 0) for k in ("hour", "minute", "second"))
+    named, hours, minutes, rest, digits, zone = found.groups()
+    day = _day(named)
+    if day is None:
+        return None
+    hour, minute, second, digits = int(hours or 0), int(minutes or 0), int(rest or 0), digits or ""
     if hour > 24 or minute > 59 or second > 60:
         return None
-    digits = found["fraction"] or ""
     extra = 0
-    if digits and found["second"] is None:  # the fraction belongs to the smallest unit given: minutes or hours
-        extra, digits = _fraction_of(digits, 60 if found["minute"] else 3600)
+    if digits and rest is None:  # the fraction belongs to the smallest unit given: minutes or hours
+        extra, digits = _fraction_of(digits, 60 if minutes else 3600)
     seconds = (day.toordinal() - _EPOCH) * _DAY + hour * 3600 + minute * 60 + second + extra
-    return _Read(seconds - _offset(found["zone"]), digits, found["zone"], found["hour"] is not None)
+    return _Read(seconds - _offset(zone), digits, zone, hours is not None)
 
 
 def _day(text: str) -> date | None:
-    ordinal = _ORDINAL.fullmatch(text)
+    ordinal = _ORDINAL.fullmatch(text) if len(text) in (7, 8) else None
     try:
         if ordinal:
             day = date(int(ordinal[1]), 1, 1) + timedelta(days=int(ordinal[2]) - 1)
             return day if day.year == int(ordinal[1]) else None
         if len(text) == 4:
             text += "-01-01"
-        elif re.fullmatch(r"\d{4}-\d{2}", text):
+        elif len(text) == 7 and text[4] == "-":
             text += "-01"
         return date.fromisoformat(text)
     except (ValueError, OverflowError):

@@ -71,11 +71,10 @@ def parse(body: bytes, limits: _Limits, version: str = "1.0.3") -> list[Received
             raise _too_large(f"statement {index} has", len(raw), "bytes", "statement_max", limits.statement_max)
     doubtful = syntax.may_have_duplicates(body, value)
     faults = [_faults(raw, item, limits, doubtful) for raw, item in zip(raws, values, strict=True)]
-    received = [Received(raw, item) for raw, item in zip(raws, values, strict=True)]
     if any(faults):
-        raise Invalid(_with_the_rest(received, faults, version))
+        raise Invalid(_with_the_rest([Received(raw, item) for raw, item in zip(raws, values, strict=True)], faults, version))
     # only now: what takes a statement apart trusts that a strict parser has accepted it
-    return [Received(item.raw, item.value, members(item.raw)) for item in received]
+    return [Received(raw, item, members(raw)) for raw, item in zip(raws, values, strict=True)]
 
 
 def _with_the_rest(received: list[Received], faults: list[list[Finding]], version: str) -> list[Finding]:

@@ -3,9 +3,22 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant
 
+INTENTS = "lrs/store/intents.py"
 STATEMENTS, DATABASE, WORKFILE = "lrs/store/sqlite/statements.py", "lrs/store/sqlite/database.py", "lrs/store/sqlite/work.py"
 
 LOG: tuple[Mutant, ...] = (
+    Mutant(
+        "intents-are-not-looked-at", "A reader is promised nothing that a writer who stands still will change.", INTENTS,
+        "    return min([reached, *(one.low - 1 for one in standing)])", "    return reached",
+        ("tests/store/test_intents.py::test_what_is_certain_ends_below_the_lowest_intent",)),
+    Mutant(
+        "a-seq-below-a-promise", "A seq is above everything that was promised, whatever the clock says.", INTENTS,
+        "max(self._now(), self._low, known.reached + 1)", "max(self._now(), self._low)",
+        ("tests/store/test_intents.py::test_a_seq_is_above_everything_that_was_promised_or_drawn_whatever_the_clock_says",)),
+    Mutant(
+        "an-intent-of-the-future", "A dead writer's intent holds readers up for its lease, whatever clock it was drawn by.", INTENTS,
+        "{one: min(one.low, now, self._met.get(one, now)) for one in standing}", "{one: one.low for one in standing}",
+        ("tests/store/test_intents.py::test_an_intent_whose_time_is_ahead_is_given_up_when_it_was_seen_to_stand_for_as_long",)),
     Mutant(
         "commit-without-fsync", "What was answered with 2xx is on the disk.", DATABASE,
         "PRAGMA synchronous=FULL", "PRAGMA synchronous=OFF",
@@ -93,6 +106,14 @@ LOG: tuple[Mutant, ...] = (
         "merged-postings-vanish", "The index that was merged finds what the recent one found.", "lrs/store/sqlite/postings.py",
         '                tables.insert(db, "INSERT OR IGNORE INTO terms_main", rows)\n', "",
         ("tests/store/test_statements_contract.py::test_a_page_reads_recent_and_merged_rows_together",)),
+    Mutant(
+        "what-waits-is-not-found", "A statement is found by its terms before its index is written.", "lrs/store/sqlite/postings.py",
+        "            self._rows = sorted(self._rows + self._waiting[first:first + self._size])[:self._size]\n", "            pass\n",
+        ("tests/store/test_statements_waiting.py::test_a_page_reads_what_waits_what_is_recent_and_what_is_merged_together",)),
+    Mutant(
+        "too-many-wait-for-the-index", "Without a worker too, never more statements wait for the index than a reader can look at.",
+        "lrs/store/sqlite/statements.py", "        self._bound.added(db, len(batch))\n", "",
+        ("tests/store/test_statements_waiting.py::test_who_adds_indexes_a_slice_where_too_many_wait",)),
     Mutant(
         "references-are-not-indexed", "A statement is found by what the statement it refers to is about, whichever came first.", STATEMENTS,
         "            references.link(self._db, seq, name, target, self._budget)", "            pass",

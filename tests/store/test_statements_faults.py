@@ -84,7 +84,7 @@ def fault_of(store, batch, equal):
 
 def content(store):
     with store._database.read() as db:
-        return [db.execute(f"SELECT * FROM {table}").fetchall() for table in ("statements", "terms_recent", "shadow_todo")]
+        return [db.execute(f"SELECT * FROM {table}").fetchall() for table in ("statements", "terms_waiting", "terms_recent", "shadow_todo")]
 
 
 @pytest.mark.parametrize("sticky", [False, True], ids=["one call fails", "all later calls fail"])

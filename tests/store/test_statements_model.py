@@ -84,6 +84,9 @@ def outcome(store, batch, equal):
 def limited(monkeypatch, pairs):
     for kind in ("sqlite", "mongo"):
         monkeypatch.setattr(f"lrs.store.{kind}.references.IN_REQUEST", pairs)
+    # and as few statements may wait for the index
+    monkeypatch.setattr("lrs.store.sqlite.waiting.MOST", pairs)
+    monkeypatch.setattr("lrs.store.sqlite.waiting.SLICE", 2)
 
 
 def run(fresh, batches, merges, equal, in_request, monkeypatch):

@@ -17,6 +17,10 @@ PATIENCE = 5.0
 """Seconds that a writer waits for its turn: whoever holds the file longer is stuck, and waiting threads would serve nobody."""
 
 
+WRITER_KIB = 16_384
+"""KiB of pages that a writer keeps in memory, of each file; a reader keeps SQLite's two megabytes."""
+
+
 class Database:
     """A file in WAL mode with synchronous=FULL. Writers take `flock` on `<file>.writer` before BEGIN IMMEDIATE, which
     serves them in fair turns; SQLite's own busy handler starves them (p99 ten times as long)."""
@@ -54,6 +58,12 @@ class Database:
         except sqlite3.Error as error:
             raise StoreUnavailable(error) from error
         self._opened.append(connection)
+        return connection
+
+    def _connect_to_write(self) -> sqlite3.Connection:
+        connection = self.connect()
+        # what a transaction changes beyond this is written to the log before its end, and again when it is changed once more
+        connection.execute(f"PRAGMA cache_size=-{WRITER_KIB}")
         return connection
 
     @contextmanager
@@ -98,7 +108,7 @@ class Database:
             self._must_be_open()
             self._turns.take(PATIENCE)
             try:
-                connection = self._writer = self._writer or self.connect()
+                connection = self._writer = self._writer or self._connect_to_write()
                 try:
                     connection.execute("BEGIN IMMEDIATE")
                     yield connection

@@ -1,4 +1,4 @@
-"""The index of terms: written small and recent, merged in sorted runs, walked several terms at a time."""
+"""The index of terms: they wait, are written small and recent, merged in sorted runs, and walked several at a time."""
 from __future__ import annotations
 
 import sqlite3
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrs.store.sqlite import rows as tables
+from lrs.store.sqlite import waiting
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
@@ -34,14 +35,37 @@ def any_of(db: sqlite3.Connection, terms: Sequence[int], after: int, until: int,
     found: set[int] = set()
     for term in terms:
         found.update(seq for (seq,) in db.execute(sql, (term, after, until, n)))
+        found.update([seq for seq in waiting.bearing(db, term) if after < seq <= until][:n])
         if len(found) > 8 * n:
             until = sorted(found)[n - 1]
             found = {seq for seq in found if seq <= until}
     return sorted(found)[:n]
 
 
+def index(db: sqlite3.Connection) -> int:
+    """Write the rows of a slice of the statements that wait, the oldest, in the caller's transaction; how many they were."""
+    statements, found = waiting.taken(db, waiting.SLICE)
+    insert(db, found)
+    return statements
+
+
+class Bound:
+    """Keeps those that wait few where no worker does: whoever adds writes a slice of them now and then."""
+
+    def __init__(self) -> None:
+        self._room = 0
+
+    def added(self, db: sqlite3.Connection, statements: int) -> None:
+        """So many more wait, in the caller's transaction."""
+        self._room -= statements
+        if self._room < 0:
+            self._room = waiting.MOST - waiting.count(db)
+            while self._room < 0:
+                self._room += index(db)
+
+
 class Merge:
-    """Moves postings from the small tree, which every statement is written to, to the large one.
+    """Moves postings on: of those that wait into the small tree, and from there to the large one.
 
     Runs of neighbouring terms, round and round: so a page of the large tree is written once for many rows.
     """
@@ -53,6 +77,7 @@ class Merge:
     def run(self, max_rows: int) -> int:
         """Move at most this many rows in one transaction; returns how many, 0 when nothing is left."""
         with self._database.write() as db:
+            index(db)
             rows = self._run(db, max_rows)
             if len(rows) < max_rows and self._at != (LEAST, LEAST, LEAST):
                 self._at = (LEAST, LEAST, LEAST)
@@ -90,6 +115,7 @@ class _Postings:
         self._sign = 1 if ascending else -1
         self._rows: list[Position] = []  # positions times sign, so that they always ascend
         self._used, self._size, self._end = 0, 1, False
+        self._waiting = [(seq * self._sign, 0) for seq in waiting.bearing(db, term)][::self._sign]
 
     def seek(self, at: Position) -> Position | None:
         """The first position at or after this one in walking order; costs one probe."""
@@ -109,11 +135,14 @@ class _Postings:
         self._size = min(CHUNK, self._size * 2)
         rows = self._db.execute(self._sql, (self._term, *at, self._size)).fetchall()
         self._rows = [(seq * self._sign, via * self._sign) for seq, via in rows]
-        self._used, self._end = 0, len(rows) < self._size
+        if self._waiting:
+            first = bisect_left(self._waiting, (at[0] * self._sign, at[1] * self._sign))
+            self._rows = sorted(self._rows + self._waiting[first:first + self._size])[:self._size]
+        self._used, self._end = 0, len(self._rows) < self._size
 
     def weight(self, most: int = 1000) -> int:
         """How many rows the term has, counted up to `most`."""
-        return sum(self._db.execute(f"SELECT count(*) FROM (SELECT 1 FROM {tree} WHERE term = ? LIMIT {most})",
+        return len(self._waiting) + sum(self._db.execute(f"SELECT count(*) FROM (SELECT 1 FROM {tree} WHERE term = ? LIMIT {most})",
                                     (self._term,)).fetchone()[0] for tree in ("terms_recent", "terms_main"))
 
 

@@ -10,7 +10,7 @@ from lrs.errors import Conflict, StoreUnavailable
 from lrs.statements.envelope import text
 from lrs.statements.instants import printed
 from lrs.statements.record import Added, Page, Prepared, Query, Record
-from lrs.store.sqlite import clock, postings, references, requests, rows
+from lrs.store.sqlite import clock, postings, references, requests, rows, waiting
 from lrs.store.sqlite.clock import Clock, Ticks
 from lrs.store.sqlite.commit import GroupCommit
 from lrs.store.sqlite.database import Database
@@ -31,12 +31,14 @@ class SqliteStatements(StatementsExamined):
         self._clock = Clock(ticks)
         self._commits: GroupCommit[list[Added]] = GroupCommit(database)
         self._merge = postings.Merge(database)
+        self._bound = postings.Bound()
         self._term_key: bytes | None = None
 
     def migrate(self) -> None:
         """Create the tables and the key of the terms where they are missing."""
         self._database.migrate("statements", SCRIPTS)
         self._database.migrate("statements_request", requests.SCRIPTS)
+        self._database.migrate("terms_waiting", waiting.SCRIPTS)
 
     @property
     def term_key(self) -> bytes:
@@ -68,6 +70,7 @@ class SqliteStatements(StatementsExamined):
             else:
                 raise Conflict(index, new.id, stored[1])
         adding.write()
+        self._bound.added(db, len(batch))
         if now > time + len(batch):  # else the clock has seen to it
             self._clock.cover(db, now)
         return added
@@ -161,7 +164,8 @@ class SqliteStatements(StatementsExamined):
         return self._database.data_version()
 
     def merge_postings(self, max_rows: int = 5_000) -> int:
-        """Move at most this many recent index rows into the large index; returns how many, 0 when all are there."""
+        """Write a slice of the index of new statements, and move at most this many recent rows of it into the large index; returns
+        how many, 0 when all are there."""
         return self._merge.run(max_rows)
 
     def do_shadow_todo(self, pairs: int = 500) -> bool:
@@ -186,7 +190,6 @@ class _Adding:
         self._referred = {row[0] for row in self._among("SELECT target FROM statements WHERE target", names)}
         self._rows: list[tuple[object, ...]] = []
         self._begun = False
-        self._postings: list[tuple[int, int, int]] = []
 
     def stored(self, new: Prepared) -> tuple[int, bytes] | None:
         """(seq, text) of the statement that has this id already, in the file or earlier in the batch."""
@@ -206,7 +209,6 @@ class _Adding:
                            None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective,
                            None if self._begun else new.request))
         self._begun = True
-        self._postings += [(term, seq, 0) for term in new.terms]
         self._stored[name] = (seq, body)
         if not alone:
             self.write()
@@ -218,9 +220,8 @@ class _Adding:
         """Write what has been taken in since the last time."""
         if self._rows:
             rows.insert(self._db, "INSERT INTO statements", self._rows)
-            # in the order of the tree: neighbours go into one page one after the other
-            postings.insert(self._db, sorted(self._postings))
-            self._rows, self._postings = [], []
+            waiting.put(self._db, [(row[0], row[4]) for row in self._rows])
+            self._rows = []
 
     def _among(self, select: str, names: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(names), AMONG):
