@@ -40,7 +40,7 @@ mutants:
 
 conformance:
 	./bootstrap
-	.venv/bin/python -m campaign.conformance "$(SUITE)" $(ARGS)
+	.venv/bin/python -m campaign.conformance "$(SUITE)" $(if $(STORE),--store "$(STORE)") $(ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -17,12 +17,11 @@ def build() -> Callable[..., Iterable[bytes]]:
     from lrs.config import file_of, load
     from lrs.metrics import Metrics
     from lrs.serve.forwarded import Forwarded
-    from lrs.services import Services
-    from lrs.store.open_store import open_store
+    from lrs.services import Services, store_of
     from workers.wake import wake_of
 
     settings = load(os.environ, file_of(os.environ))
-    services = Services(settings, open_store(settings.data), wake_of(settings), metrics=Metrics(settings.data / "metrics"),
+    services = Services(settings, store_of(settings), wake_of(settings), metrics=Metrics(settings.data / "metrics"),
                         traces=traces.opened(settings.otel_endpoint))
     app = create_app(services)
     return Forwarded(app.wsgi_app, settings.trusted_proxies, settings.public_url)

@@ -134,7 +134,7 @@ class Builder:
             write_deltalake(self._table, layout.arrow([self._rows[seq] for seq in sorted(self._rows)]), mode="append",
                             writer_properties=_ZSTD,
                             commit_properties=CommitProperties(app_transactions=layout.transactions(through, self._rewritten)))
-        if self._rewritten > self._done:
+        if self._rewritten > self._done and not self._store.shared:  # else another table may follow the log, and be behind
             self._store.mappings.forget_rewritten(self._rewritten)
         self._at, self._done, done = through, self._rewritten, len(self._rows)
         self._rows, self._rewritten = {}, None

@@ -6,12 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import machine, onward, reading, report, writing
+from bench import machine, mongo, onward, reading, report, writing
 from bench.client import ClientIsTheLimit, Endpoint
 from bench.peer import measure
 from bench.rows import Table
 
 PARTS = ("pure", "batches", "singles", "sizes", "deliveries", "exports", "memory")
+RESULTS, MONGO = (Path(__file__).with_name(name) for name in ("RESULTS.md", "RESULTS-mongodb.md"))
 
 
 def main() -> int:
@@ -25,7 +26,8 @@ def main() -> int:
     parser.add_argument("--memory", type=int, default=1_000_000, help="Statements in for the memory measure.")
     parser.add_argument("--folder", type=Path, default=None, help="Where the stores lie; default: a new folder in the temporary one.")
     parser.add_argument("--stores", type=Path, default=None, help="Folder where filled stores are kept from run to run.")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("RESULTS.md"), help="Where the results go.")
+    parser.add_argument("--out", type=Path, default=None, help="Where the results go; default: RESULTS.md beside this file.")
+    parser.add_argument("--mongo", metavar="URL", help="Measure the MongoDB store on this server beside the driver alone, nothing else.")
     parser.add_argument("--peer", nargs=3, metavar=("URL", "KEY", "SECRET"), help="Measure this xAPI endpoint instead.")
     given = parser.parse_args()
     table = Table()
@@ -34,12 +36,16 @@ def main() -> int:
         if given.peer:
             measure(table, Endpoint(*given.peer), given.runs, given.statements, given.posts)
             return 0
+        if given.mongo:
+            mongo.mongo(table, given.mongo, given.runs, given.statements)
+            report.write(given.out or MONGO, table.rows, described, "python -m bench --mongo URL")
+            return 0
         with tempfile.TemporaryDirectory(dir=given.folder) as name:
             _run(table, Path(name), given)
     except ClientIsTheLimit as limit:
         print(f"refused: {limit}", file=sys.stderr)
         return 3
-    report.write(given.out, table.rows, described, f"python -m bench {' '.join(sys.argv[1:])}".strip())
+    report.write(given.out or RESULTS, table.rows, described, f"python -m bench {' '.join(sys.argv[1:])}".strip())
     return 0
 
 

@@ -48,6 +48,8 @@ BUDGETS: dict[str, Budget] = {
     "export.memory": Budget("< 200 MB", lambda v: v < 200),
     "web.memory": Budget("< 200 MB", lambda v: v < 200),
     "web.slope": Budget("< 5 MB", lambda v: v < 5),
+    "mongo.batch.ratio": Budget("≥ 60 % of the raw driver loop", lambda v: v >= 60),
+    "mongo.page.ratio": Budget("≥ 70 % of find alone", lambda v: v >= 70),
     "wal": Budget("< 512 MB", lambda v: v < 512),
 }
 

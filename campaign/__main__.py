@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-CAMPAIGNS = ("kill", "facts", "store", "receivers", "hostile", "broker", "long")
+CAMPAIGNS = ("kill", "production", "facts", "store", "receivers", "hostile", "broker", "long")
 """Each a module of this package with `run(folder, seed, cycles) -> str`."""
 
 

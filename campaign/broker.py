@@ -93,8 +93,8 @@ def run(folder: Path, seed: int, cycles: int = 600, clients: int = 2, pause: flo
         stack.callback(redis.kill)
         served = stack.enter_context(serving(folder / "lrs", {"LRS_LOG_LEVEL": "warning", "LRS_BROKER_URL": redis.url}))
         _directory(served, receiver)
+        stack.enter_context(_celery(served, redis, log, workers))  # before: it is not ready while nobody is at work
         served.start()
-        stack.enter_context(_celery(served, redis, log, workers))
         began = time.time()
         threads = [threading.Thread(target=_client, args=(served, load, stop, n, seed, pause), daemon=True) for n in range(clients)]
         stack.callback(stop.set)

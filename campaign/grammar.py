@@ -192,9 +192,10 @@ def _json(made: Request, draw: random.Random) -> Request:
     """Replace, remove, double, rename or wrap one place of the body's tree."""
     try:
         tree = json.loads(made.body)
-    except ValueError:
+        places = _places(tree)
+    except (ValueError, RecursionError):  # no JSON, or made so deep before that nothing can be done to it here
         return made
-    place = draw.choice(_places(tree))
+    place = draw.choice(places)
     odd = draw.choice(ODD_VALUES)
     if not place:
         return replace(made, body=encoded(draw.choice((odd, [tree, tree], {"a": tree}))))

@@ -205,7 +205,7 @@ def onward(served: Served, stored: Stored, receiver: Receiver, target: str, read
 def exported(served: Served, stored: Stored, folder: Path) -> None:
     """Facts and raw export agree with the store to the row."""
     for raw, file in ((True, "statements.ndjson"), (False, "facts.ndjson")):
-        subprocess.run(export_command(served, folder, raw), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(export_command(folder, raw), check=True, stdout=subprocess.DEVNULL, env=served.environ)
         rows = [json.loads(line) for line in (folder / file).read_text().splitlines()]
         by_id = {row["statement_id"]: row for row in rows}
         must(len(by_id) == len(rows) and by_id.keys() == stored.keys(), f"{file} has {len(rows)} rows, {len(stored)} statements are stored")
@@ -216,7 +216,6 @@ def exported(served: Served, stored: Stored, folder: Path) -> None:
             must(right, f"{file}: {row} is not what {text} says")
 
 
-def export_command(served: Served, folder: Path, raw: bool) -> list[str]:
-    """`lrs export` of everything as NDJSON into the folder."""
-    return [sys.executable, "-m", "lrs", "--data", str(served.data), "export", "--format", "ndjson", "--out", str(folder),
-            *(["--raw"] if raw else [])]
+def export_command(folder: Path, raw: bool) -> list[str]:
+    """`lrs export` of everything as NDJSON into the folder; to be run with the environment of the LRS."""
+    return [sys.executable, "-m", "lrs", "export", "--format", "ndjson", "--out", str(folder), *(["--raw"] if raw else [])]

@@ -99,12 +99,14 @@ class Caller:
 
 
 class Served:
-    """An LRS on a data folder. Its credential may do everything; `environ` holds settings (`LRS_*`) beside the defaults."""
+    """An LRS on a data folder. Its credential may do everything; `environ` holds settings (`LRS_*`) beside the defaults, and
+    is what a command of its own must be run with."""
 
     def __init__(self, data: Path, log: IO[bytes], environ: Mapping[str, str] | None = None) -> None:
         self.data, self.port, self._log = data, free_port(), log
-        self._environ = {n: v for n, v in os.environ.items() if not n.startswith("LRS_")} | dict(environ or {})
-        with contextlib.closing(open_store(data)) as store:
+        self.environ = {n: v for n, v in os.environ.items() if not n.startswith("LRS_")} | {"LRS_DATA": str(data)} | dict(environ or {})
+        self._place = self.environ.get("LRS_STORE") or str(data)
+        with self.store() as store:
             made = credentials.create(store.credentials, name="Campaign", public_url="http://lrs.example", scopes=SCOPES)
             sender = credentials.create(store.credentials, name="Sender", public_url="http://lrs.example", scopes=SENDER)
         self.key, self.secret = made.credential.key, made.secret
@@ -122,13 +124,13 @@ class Served:
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
         """Its store, opened by this process too."""
-        with contextlib.closing(open_store(self.data)) as store:
+        with contextlib.closing(open_store(self._place)) as store:
             yield store
 
     def start(self) -> None:
         """Start it; returns when it answers."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lrs", "serve", "--data", str(self.data), "--port", str(self.port)], env=self._environ,
+            [sys.executable, "-m", "lrs", "serve", "--data", str(self.data), "--port", str(self.port)], env=self.environ,
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
         self.wait()
 
@@ -199,7 +201,7 @@ class Served:
     def _ready(self) -> bool:
         must(self._process is None or self._process.poll() is None, "`lrs serve` ended by itself; see the log above")
         # with a broker the work is Celery's, and `lrs serve` starts none
-        if {_role(child) for child in self._children()} != ({"web"} if self._environ.get("LRS_BROKER_URL") else {"web", "worker"}):
+        if {_role(child) for child in self._children()} != ({"web"} if self.environ.get("LRS_BROKER_URL") else {"web", "worker"}):
             return False
         line = self.caller(2)
         try:

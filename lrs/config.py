@@ -46,7 +46,12 @@ class Limits:
 class Settings:
     """Everything that can be chosen about a running LRS."""
 
-    data: Path = _setting(Path("data"), "path", "", "Directory that holds everything the LRS keeps.")
+    data: Path = _setting(
+        Path("data"), "path", "", "Directory that holds everything the LRS keeps; with `store`, what is of this machine alone."
+    )
+    store: str = _setting(
+        "", "store", "", "MongoDB database that keeps everything, `mongodb://host/database` (a replica set); unset: SQLite files in `data`."
+    )
     facts: Path | None = _setting(
         None, "path", "", "Directory of the table of facts for analysts (Delta Lake); default: `facts` in the data directory."
     )
@@ -95,6 +100,21 @@ class Settings:
         900, "count", "seconds", "How old the oldest statement that no worker has read may be before `/health/ready` is 503."
     )
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def place(self) -> str:
+        """Where the store is: a folder, or a database's URL, which may hold a password (`shown_place`)."""
+        return self.store or str(self.data)
+
+    @property
+    def shown_place(self) -> str:
+        """Where the store is, as it may be shown."""
+        return without_password(self.store) if self.store else str(self.data.resolve())
+
+    @property
+    def incoming(self) -> Path:
+        """The folder for what is on its way into the store."""
+        return self.data / "incoming"
 
     @property
     def facts_folder(self) -> Path:
@@ -161,10 +181,14 @@ def _url(value: Any) -> str:
     return text
 
 
+_SECRET_OPTIONS = re.compile(r"([?&][^=&]*(?:password|authmechanismproperties)=)[^&]*", re.IGNORECASE)
+
+
 def without_password(url: str) -> str:
-    """A broker's address as it may be shown."""
-    head, at, tail = url.rpartition("@")
-    return re.sub(r"(://[^:]*:).*", r"\1********", head) + at + tail
+    """A broker's or a database's address as it may be shown. Every way to show one goes through here."""
+    place, mark, options = url.partition("?")
+    head, at, tail = place.rpartition("@")
+    return re.sub(r"(://[^:]*:).*", r"\1********", head) + at + tail + _SECRET_OPTIONS.sub(r"\1********", mark + options)
 
 
 _BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps")
@@ -179,6 +203,23 @@ def _broker(value: Any) -> str:
         fits = False
     if text and not fits:
         raise ValueError("a broker's address such as redis://127.0.0.1:6379/0 or amqp://user:password@host:5672/vhost")
+    return text
+
+
+_STORES = ("mongodb", "mongodb+srv")
+
+
+def _store(value: Any) -> str:
+    text = _text(value)
+    try:
+        parts = urlsplit(text)
+        # several hosts are more than `urlsplit` knows a port of
+        fits = parts.scheme in _STORES and bool(parts.netloc.rpartition("@")[2]) and parts.path.count("/") <= 1 and not parts.fragment
+    except ValueError:
+        fits = False
+    if text and not fits:
+        raise ValueError("a MongoDB database's address such as mongodb://user:password@host1,host2/lrs?replicaSet=rs0 (what is special in "
+                         "the password as %xx), or mongodb+srv://host/lrs; or unset, for SQLite in the folder `data`")
     return text
 
 
@@ -216,8 +257,12 @@ def _version(value: Any) -> str:
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "text": _text, "count": _count, "port": _port, "switch": _switch, "path": _path, "url": _url, "networks": _networks, "level": _level,
-    "broker": _broker, "version": _version, "origins": _origins,
+    "broker": _broker, "store": _store, "version": _version, "origins": _origins,
 }
+
+
+SECRET_KINDS = ("broker", "store")
+"""Kinds of settings that may hold a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,14 +353,14 @@ def _value(row: Row, value: Any, where: str) -> Any:
     try:
         return _READ[row.kind](value)
     except ValueError as fault:
-        # a broker's address may hold a password
-        shown = "…" if row.kind == "broker" else str(value)[:60]
+        # an address may hold a password
+        shown = "…" if row.kind in SECRET_KINDS else str(value)[:60]
         raise BadSetting(f"{where} is {shown!r}, but must be {fault} ({row.sentence.rstrip('.')})") from None
 
 
 _KINDS = {
-    "count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word", "version": "word", "broker": "url",
-    "origins": "list of origins",
+    "count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word", "version": "word",
+    "origins": "list of origins", **dict.fromkeys(SECRET_KINDS, "url"),
 }
 
 

@@ -243,7 +243,7 @@ def content() -> bytes | Large:
     # the server hands over a file of its own already; any other WSGI server a stream
     pieces = iter(lambda: request.stream.read(PIECE), b"")
     g.streamed = True
-    return spooled(pieces, services_of_request().settings.data / "incoming")
+    return spooled(pieces, services_of_request().settings.incoming)
 
 
 def stream() -> IO[bytes]:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from lrs.store.open_store import Store
 
 
+def store_of(settings: Settings, *, first: bool = True) -> Store:
+    """The store that these settings name, opened (see `lrs.store.open_store`): the one rule for all processes."""
+    from lrs.store.open_store import open_store
+
+    return open_store(settings.place, settings.incoming, first=first)
+
+
 def nobody_to_wake() -> None:
     """The `wake` of a process beside which a worker polls the store by itself."""
 

@@ -112,6 +112,9 @@ def _compare(world: World) -> None:
         for key, one in told.items():
             there = held[key].body
             must(all(there[part] == one[part] for part in ("revision", "result")), "a target holds the last revision", name, there, one)
+    for subject, achievement in oracle.believed(store):
+        said = last[achievement]
+        must(not said["event"].endswith(".revoked"), "what the worker has to stand stands in the feed", subject, achievement, said)
     if not world.wild:
         expected, there = oracle.expected(store, world.clocks.wall()), oracle.holding(store, last.values())
         must(expected == there, "what stands is what follows from the statements", "missing", sorted(expected - there, key=str), "too much",

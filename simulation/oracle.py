@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.fold import fold, standings
 from lrs.completions.judge import judge
 from lrs.completions.model import Evidence
+from lrs.completions.state import from_json
+from lrs.completions.subjects import needs_person
 from lrs.ingest import maps
 from lrs.statements.instants import instant
 from simulation.store import ModelStore
@@ -51,6 +53,16 @@ def holding(store: ModelStore, events: Iterable[dict[str, Any]]) -> Counter[Held
     catalogue = Catalogue([log.courses[key] for key in sorted(log.courses)])
     return Counter((event["user"]["externalId"], catalogue.course(event["course"]["id"]).id, event["result"]["status"],
                     event["score_scaled"]) for event in events if not event["event"].endswith(".revoked"))
+
+
+def believed(store: ModelStore) -> Iterator[tuple[str, str]]:
+    """(subject, achievement) of everything that the states of people have evidence for and have sent."""
+    catalogue = Catalogue([store.log.now.courses[key] for key in sorted(store.log.now.courses)])
+    for row in store.outgoing.now.states.values():
+        if row.body is not None and not needs_person(row.subject):
+            for one in standings(from_json(row.body), catalogue.course(row.course)):
+                if one.outcome and one.window.revision and not one.window.revoked:
+                    yield row.subject, one.window.id
 
 
 def last_of_feed(store: ModelStore) -> dict[str, dict[str, Any]]:

@@ -97,6 +97,10 @@ class World:
         for worker in self.workers:
             worker.start(rng)
 
+    def now(self) -> int:
+        """True time, µs."""
+        return self.clocks.true
+
     def poison(self, calls: Sequence[Sequence[Claimed]]) -> None:
         """Of what was claimed, one may kill whoever sends it, now and in all time."""
         keys = [one.id for call in calls for one in call]

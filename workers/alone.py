@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from lrs import log
 from lrs.config import inherited
-from lrs.services import Services, now_us
-from lrs.store.open_store import open_store
+from lrs.services import Services, now_us, store_of
 from workers.connectors.registry import connectors
 from workers.deliver import Deliverer, lease_seconds
 
@@ -43,11 +42,12 @@ class Apart:
             return
         self._look = now + LOOK_EVERY
         if self.services.store.work.is_suspect_due(self.services.now_us(), self.hands.limits):
+            settings = self.services.settings
             self._until = now + LIFE + lease_seconds(self.services.store.work.targets())
             # -P: the working directory is no place to import from. Its input is a pipe that ends when we do.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "workers.alone"], stdin=subprocess.PIPE, start_new_session=True,
-                env={**os.environ, "LRS_DATA": str(self.services.settings.data)})
+                env={**os.environ, "LRS_DATA": str(settings.data), "LRS_STORE": settings.store})
 
     def tell(self) -> None:
         """Have the process end after what it is sending."""
@@ -106,9 +106,9 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     settings = inherited(os.environ)
     log.set_up(settings.log_level, settings.log_json)
-    store, until = open_store(settings.data), time.monotonic() + LIFE
+    store, until = store_of(settings), time.monotonic() + LIFE
     owner = f"alone-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
-    hands = Deliverer(Services(settings, store), owner, now_us, connectors(now_us), alone=True)
+    hands = Deliverer(Services(settings, store), owner, now_us, connectors(now_us), alone=True, told=told.is_set)
     try:
         while not told.is_set() and time.monotonic() < until and hands.deliver_due(1):
             pass

@@ -18,16 +18,17 @@ from lrs import log, traces
 from lrs.config import BadSetting, Settings, file_of, load
 from lrs.errors import StoreUnavailable
 from lrs.metrics import Metrics
-from lrs.services import Services, now_us
-from lrs.store.open_store import open_store
+from lrs.services import Services, now_us, store_of
+from workers import lost_channel
 from workers.broker import Bell, configuration, task_name
 from workers.consumers import CONSUMERS, Consumer, Work
 from workers.pulse import Pulse
+from workers.told import Told
 
 app = Celery("concord-lrs")
 
 TURN_SECONDS = 20.0
-"""After this long a task ends and rings for the next one: a worker that is told to stop need not wait longer."""
+"""After this long a task ends and rings for the next one: no message is held for long."""
 
 BACKOFF_SECONDS = 2.0
 """Pause after a fault, in which messages are taken and nothing is tried."""
@@ -60,7 +61,7 @@ app.add_defaults(lambda: configuration(settings().broker_url))
 def services() -> Services:
     """The process's services, opened by its first task."""
     found = settings()
-    return Services(found, open_store(found.data), metrics=Metrics(found.data / "metrics"), traces=traces.opened(found.otel_endpoint))
+    return Services(found, store_of(found), metrics=Metrics(found.data / "metrics"), traces=traces.opened(found.otel_endpoint))
 
 
 @cache
@@ -73,13 +74,18 @@ def _owner() -> str:
 
 
 @cache
+def _told() -> Told:
+    return Told()
+
+
+@cache
 def _bell() -> Bell:
     return Bell(app)
 
 
 def _work(name: str) -> Work:
     if name not in _works:
-        _works[name] = CONSUMERS[name].start(services(), _owner())
+        _works[name] = CONSUMERS[name].start(services(), _owner(), _told())
     return _works[name]
 
 
@@ -98,16 +104,25 @@ def slot_of(consumer: Consumer, data: Path) -> Iterator[bool]:
 
 
 def run(consumer: Consumer) -> None:
-    """Do this kind of work until nothing is left, or for `TURN_SECONDS`. Ends at once where others are at it."""
+    """Do this kind of work until nothing is left, or for `TURN_SECONDS`, or until this worker is told to stop. Ends at once
+    where others are at it."""
     if time.monotonic() < _not_before.get(consumer.name, 0.0):
         return
+    with _told().deferred():
+        _run(consumer)
+
+
+def _run(consumer: Consumer) -> None:
     try:
         data = services().settings.data
         with slot_of(consumer, data) as free:
-            if free:
-                _pulse().at(consumer.name)
-                _pulse().tell()
-                _turn(consumer, _work(consumer.name))
+            if not free:
+                return
+            _pulse().at(consumer.name)
+            _pulse().tell()
+            left = _turn(consumer, _work(consumer.name))
+        if left:
+            _ring(consumer.name)
     except StoreUnavailable as fault:
         _not_before[consumer.name] = time.monotonic() + BACKOFF_SECONDS
         _log.warning("%s: %s; again in %.0f s", consumer.name, fault, BACKOFF_SECONDS)
@@ -117,10 +132,11 @@ def run(consumer: Consumer) -> None:
         _log.exception("%s failed; again in %.0f s", consumer.name, BACKOFF_SECONDS)
 
 
-def _turn(consumer: Consumer, work: Work) -> None:
-    """Work until nothing is left; where more may come due in a moment, look for it until the beat would."""
+def _turn(consumer: Consumer, work: Work) -> bool:
+    """Work until nothing is left; where more may come due in a moment, look for it until the beat would. Whether something may
+    be left, for another task or another worker."""
     end, last = time.monotonic() + TURN_SECONDS, 0.0
-    while (now := time.monotonic()) < end:
+    while (now := time.monotonic()) < end and not _told()():
         if work():
             last = now
             if consumer.rings:
@@ -128,7 +144,8 @@ def _turn(consumer: Consumer, work: Work) -> None:
         elif consumer.lingers and now < last + consumer.every:
             time.sleep(LINGER_SECONDS)
         else:
-            return
+            return False
+    return True
 
 
 def _ring(name: str) -> None:
@@ -152,6 +169,18 @@ def _log_as_we_do(**_: Any) -> None:
     log.set_up(settings().log_level, settings().log_json)
     for noisy in ("celery.worker.strategy", "celery.app.trace"):  # a line for every alarm clock
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@signals.worker_init.connect
+def _begin(**_: Any) -> None:
+    _told()  # before the processes are made that are to know of it
+    lost_channel.mend()
+
+
+@signals.worker_shutting_down.connect
+def _tell(**_: Any) -> None:
+    """Told to stop: tasks end after what is on the wire, and not with their turn."""
+    _told().all()
 
 
 @signals.worker_process_shutdown.connect

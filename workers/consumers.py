@@ -21,6 +21,8 @@ from workers.sessions.poll import poll_due
 Work = Callable[[], int]
 """One slice of work; how much was done, 0 when nothing is left for now. Raises `StoreUnavailable`."""
 
+Told = Callable[[], bool]
+
 DELIVER_SLICE = 32
 """Calls started by one slice, which waits for none that takes long: it ends well before `broker.HARD_LIMIT`."""
 
@@ -31,7 +33,8 @@ MERGE_ROWS, MERGE_SECONDS = 5_000, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """One kind of work. `start(services, owner)` makes the function that does a slice of it; a process makes it once.
+    """One kind of work. `start(services, owner, told)` makes the function that does a slice of it; a process makes it once.
+    `told()`: whether this worker was told to stop, so that a slice begins nothing more.
 
     `every`: the longest pause between two looks, seconds: what comes due by time is late by no more. `slots`: how many
     processes may be at it at once. `rings`: the kind that has work when this one did something. `woken`: whether a
@@ -39,7 +42,7 @@ class Consumer:
     """
 
     name: str
-    start: Callable[[Services, str], Work]
+    start: Callable[[Services, str, Told], Work]
     every: float = 1.0
     slots: int = 1
     rings: str = ""
@@ -47,24 +50,24 @@ class Consumer:
     lingers: bool = False
 
 
-def _route(services: Services, owner: str) -> Work:
+def _route(services: Services, owner: str, told: Told) -> Work:
     def slice_() -> int:
         routed = route_once(services)
         return routed.statements + routed.changes + routed.lost
     return slice_
 
 
-def _deliver(services: Services, owner: str) -> Work:
-    hands = Deliverer(services, owner, now_us, connectors(now_us), slice=DELIVER_SLICE)
+def _deliver(services: Services, owner: str, told: Told) -> Work:
+    hands = Deliverer(services, owner, now_us, connectors(now_us), slice=DELIVER_SLICE, told=told)
     return Hands(hands, Apart(services, hands))
 
 
-def _sessions(services: Services, owner: str) -> Work:
+def _sessions(services: Services, owner: str, told: Told) -> Work:
     """Take in what came about live sessions, and conclude those whose time has come."""
     return lambda: conclude_due(services, now_us())
 
 
-def _reports(services: Services, owner: str) -> Work:
+def _reports(services: Services, owner: str, told: Told) -> Work:
     """Ask the sources of live sessions for what their webhooks missed. Apart from concluding: a source may be slow."""
     client = GuardedClient()
 
@@ -75,7 +78,7 @@ def _reports(services: Services, owner: str) -> Work:
     return slice_
 
 
-def _upkeep(services: Services, owner: str) -> Work:
+def _upkeep(services: Services, owner: str, told: Told) -> Work:
     """Merge young index rows, write left-over reference rows and learn definitions in short slices; now and then checkpoint."""
     statements, define = services.store.statements, Definitions(services)
     checkpointed, merge_next = time.monotonic(), 0.0
@@ -96,12 +99,12 @@ def _upkeep(services: Services, owner: str) -> Work:
     return slice_
 
 
-def _facts(services: Services, owner: str) -> Work:
+def _facts(services: Services, owner: str, told: Told) -> Work:
     """Follow the log into the table of facts."""
     return Builder(services)
 
 
-def _retention(services: Services, owner: str) -> Work:
+def _retention(services: Services, owner: str, told: Told) -> Work:
     """Forget webhooks and refusals whose time is over."""
     def slice_() -> int:
         purge(services.store, now_us())

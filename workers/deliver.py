@@ -52,6 +52,11 @@ TRACED = 3
 log = logging.getLogger("workers.deliver")
 
 
+def never() -> bool:
+    """Not told to stop."""
+    return False
+
+
 def uptime() -> float:
     """Seconds since the machine's boot, sleep included: the clock that leases go by, and nobody sets."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -73,6 +78,9 @@ class Deliverer:
     Calls that hang stay out between slices and are recorded when they end; who is slow holds its own places only. How
     many a target may have is decided in the store's claim, for all workers together. Suspects (`lrs.store.claiming`) are
     claimed by who is `alone`, and nothing else is: see `workers.alone`.
+
+    From when it was `told` to stop on nothing is claimed, and what was claimed and has not begun goes back, due now: another
+    worker takes it at once, and not when the lease ends.
     """
 
     services: Services
@@ -83,6 +91,7 @@ class Deliverer:
     slice: int = 32
     uptime: Callable[[], float] = uptime
     alone: bool = False
+    told: Callable[[], bool] = never
 
     def __post_init__(self) -> None:
         self.limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
@@ -91,7 +100,7 @@ class Deliverer:
         self._changed = threading.Condition()
         self._out = 0
         self._ended: list[Ended] = []
-        self._led = False
+        self._led = self._closed = False
         self._targets: dict[str, Target] = {}
         self._ends: dict[str, float] = {}
         self._calls: dict[str, list[Claimed]] = {}
@@ -113,6 +122,7 @@ class Deliverer:
         """Start nothing more, wait so long for what is out, and record it. What is out even then goes back as unclear, so that
         nobody waits for its lease, where the target drops repeats; else the call may still arrive, and the lease stands."""
         with self._changed:
+            self._closed = True
             self._changed.wait_for(lambda: not self._out, max(0.0, seconds))
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._settle()
@@ -134,7 +144,7 @@ class Deliverer:
             while True:
                 with self._changed:
                     ended, self._ended = self._ended, []
-                    room = min(POOL - self._out, limit - started)
+                    room = 0 if self._stopping() else min(POOL - self._out, limit - started)
                 calls = self.turn(ended, room)
                 done, started = done + len(ended), started + len(calls)
                 for call in calls:
@@ -163,7 +173,8 @@ class Deliverer:
             if unsent := [one.claimed for one in ended if one.attempt is None]:
                 work.give_back(unsent, self.clock())
             if room <= 0:
-                work.record(attempts, self.limits)
+                if attempts:
+                    work.record(attempts, self.limits)
                 return []
             self._targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why) for row in work.targets()}
             seconds = lease_seconds(self._targets.values())
@@ -181,7 +192,7 @@ class Deliverer:
 
     def _work(self, call: list[Claimed]) -> None:
         try:
-            ended = self.exchange(call)
+            ended = [Ended(one, None) for one in call] if self._stopping() else self.exchange(call)
         except BaseException:
             log.exception("a call to %s ended without an outcome; its lease will", call[0].target)
             ended = []
@@ -198,6 +209,9 @@ class Deliverer:
             with self._changed:
                 self._out -= 1
                 self._changed.notify_all()
+
+    def _stopping(self) -> bool:
+        return self._closed or self.told()
 
     def _settle(self) -> None:
         """Record what ended while nobody leads."""
@@ -264,7 +278,7 @@ class Deliverer:
             if isinstance(connector, BatchConnector):
                 return send_all(deliveries, lambda rows: connector.send_batch(rows, target),
                                 lambda one: connector.batch_key(one, target),
-                                lambda rows: _time_left(rows[0], target, clock))
+                                lambda rows: not self._stopping() and _time_left(rows[0], target, clock))
             return [attempt(one, target, connector, clock) for one in deliveries]
         except StoreUnavailable as fault:  # nothing was sent, and nobody else is to blame
             log.warning("%d deliveries to %s go back: %s", len(call), target.name, fault)

@@ -79,11 +79,14 @@ def _ahead(until: int, now: int, longest: float) -> bool:
 
 
 def refilled(health: Health, pace: Pace, now: int) -> Health:
-    """The bucket as it stands now. A clock that went back adds nothing."""
+    """The bucket as it stands now. It follows the clock that is furthest ahead: a worker whose clock is behind, or who read it
+    and then waited for its turn to write, adds nothing, and what the others added is not added again after it."""
     if health.tokens is None:
         return replace(health, tokens=float(pace.burst), refilled_at=now)
     gained = max(0, now - health.refilled_at) / SECOND * pace.rate_per_second
-    return replace(health, tokens=min(float(pace.burst), health.tokens + gained), refilled_at=now)
+    # further ahead is no clock of a worker: it was wrong
+    until = now if health.refilled_at > now + APART * SECOND else max(now, health.refilled_at)
+    return replace(health, tokens=min(float(pace.burst), health.tokens + gained), refilled_at=until)
 
 
 def judge(target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:

@@ -8,10 +8,10 @@ from functools import lru_cache
 import orjson
 
 from lrs.completions.catalogue import Catalogue, former_keys
-from lrs.completions.events import AWARDED, COMPLETED
-from lrs.completions.fold import LINK, Folded, fold, standings
+from lrs.completions.events import AWARDED, COMPLETED, CREDENTIAL_REVOKED, REVOKED, last_word
+from lrs.completions.fold import LINK, Feed, Folded, fold, going_on, standings
 from lrs.completions.judge import Judgement, judge
-from lrs.completions.model import CREDENTIAL, Course, Evidence, Person, Publication
+from lrs.completions.model import CREDENTIAL, Course, Evidence, LastWord, Person, Publication
 from lrs.completions.rebind import Rebound, merge_states, rebind
 from lrs.completions.state import CourseState, from_json, to_json
 from lrs.completions.subjects import email_identifiers, needs_person, person_subject, unknown_subject
@@ -29,6 +29,8 @@ WAITING_MAX = 100_000
 """Waiting subjects that are looked through for an address whose hash became known."""
 FIRST = frozenset({COMPLETED, AWARDED})
 """The events of what was never sent."""
+TAKING = frozenset({REVOKED, CREDENTIAL_REVOKED})
+"""The events that take something back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Round:
         self._by_hash: dict[str, str] | None = None
         self._former: dict[str, frozenset[str]] = {}
         self._listed: frozenset[str] | None = None
+        self._words: dict[str, LastWord | None] = {}
         self.published: list[Published] = []
         self.parked: list[Publication] = []
         self.readings: list[tuple[int, bytes]] = []
@@ -192,9 +195,9 @@ class Round:
             if known is not None:
                 # a void that was stored meanwhile takes it back when it is routed itself: only then its revoke is sent
                 one = replace(one, voided=known.voided)
-            folded = fold(before, [one], course=course, subject=subject, person=person, now_us=self._now)
+            folded = fold(before, [one], course=course, subject=subject, person=person, now_us=self._now, feed=self._feed(subject))
             if before is not None and known is not None:
-                folded = _quiet(before, folded)
+                folded = _quiet(before, folded, self._feed(subject))
             self._keep(subject, course.id, folded.state)
             self._publish(subject, course.id, folded.publications)
             # what follows is only new where the state changed by it: fold is idempotent, and the loop ends
@@ -208,7 +211,7 @@ class Round:
         for alias in sorted(self._former[course.id] & self._loaded(subject).keys()):
             if (source := self._state(subject, alias)) is not None:
                 merged = merge_states(source, self._state(subject, course.id), alias=alias, subject=subject, course=course,
-                                      person=person, now_us=self._now)
+                                      person=person, now_us=self._now, feed=self._feed(subject))
                 self._keep(subject, alias, None)
                 self._take_over(subject, course.id, merged, held=needs_person(subject))
                 onward += merged.onward
@@ -217,7 +220,7 @@ class Round:
     def _take_over(self, subject: str, course: str, rebound: Rebound, *, held: bool) -> None:
         self._keep(subject, course, rebound.state)
         # nothing that was held is owed: where the feed has its id, that stands in another state, and is owed from there
-        self._cancelled += (one for one in rebound.cancelled if not (held and self._store.work.is_published(one)))
+        self._cancelled += (one for one in rebound.cancelled if not (held and self._last(one)))
         self._publish(subject, course, rebound.publications)
 
     def _has(self, subject: str, key: str, one: Evidence) -> bool:
@@ -273,7 +276,7 @@ class Round:
             key = course.id if self._state(old, course_id) is None else course_id
             if (source := self._state(old, key)) is not None:
                 rebound = rebind(source, self._state(new, key), from_subject=old, to_subject=new, course=course,
-                                 person=person, now_us=self._now)
+                                 person=person, now_us=self._now, feed=self._feed(new))
                 self._keep(old, key, None)
                 self._take_over(new, key, rebound, held=needs_person(old))
                 onward += rebound.onward
@@ -297,13 +300,29 @@ class Round:
             self.parked += [one for one in publications if one.event in FIRST]
             return
         for one in publications:
-            if one.revision == 1 and self._store.work.is_published(one.id):
-                # the same statement of the same course, which was part of another one meanwhile
+            if one.event in TAKING and self._stands_elsewhere(subject, course, one.id):
                 continue
+            self._words[one.id] = last_word(one.payload)
             self.published.append(Published(one.event, one.id, one.revision, orjson.dumps(one.payload)))
             for target in self._targets:
                 if not self._is_echo(target, subject, course, one.id):
                     self._owed.append((len(self.published) - 1, target.name))
+
+    def _stands_elsewhere(self, subject: str, course: str, achievement: str) -> bool:
+        """Whether another course of the subject has the same achievement, and evidence for it: only the last one takes it back."""
+        return any(state is not None and key != course and any(window.id == achievement for window in state.windows)
+                   and any(one.window.id == achievement and one.outcome for one in standings(state, self._catalogue.course(key)))
+                   for key, state in self._loaded(subject).items())
+
+    def _feed(self, subject: str) -> Feed:
+        """Nothing is published of who is not known yet: what stands in the feed under his ids was said of another."""
+        return (lambda _: None) if needs_person(subject) else self._last
+
+    def _last(self, achievement: str) -> LastWord | None:
+        if achievement not in self._words:
+            row = self._store.work.last_published(achievement)
+            self._words[achievement] = last_word(orjson.loads(row.body)) if row else None
+        return self._words[achievement]
 
     def _is_echo(self, target: TargetRow, subject: str, course_id: str, achievement: str) -> bool:
         """Whether all evidence of the achievement came from this very target: it knows already."""
@@ -320,13 +339,14 @@ def _catalogue(directory: Directory, change: int, verb_map: VerbMap) -> Catalogu
     return Catalogue(directory.courses(), verb_map.rules)
 
 
-def _quiet(before: CourseState, folded: Folded) -> Folded:
-    """The same evidence read otherwise: on record, and only a completion that was never sent is published."""
+def _quiet(before: CourseState, folded: Folded, feed: Feed) -> Folded:
+    """The same evidence read otherwise: on record, and only a completion that does not stand in the feed is published."""
     said = {one.id for one in folded.publications if one.event not in FIRST}
     if not said:
         return folded
     was = {window.id: window for window in before.windows}
-    windows = tuple(was[window.id] if window.id in said else window for window in folded.state.windows)
+    windows = tuple(going_on(was.get(window.id, window), feed(window.id)) if window.id in said else window
+                    for window in folded.state.windows)
     return replace(folded, state=replace(folded.state, windows=windows),
                    publications=tuple(one for one in folded.publications if one.id not in said))
 

@@ -9,22 +9,20 @@ import time
 from lrs.errors import StoreUnavailable
 from lrs.services import Services, now_us
 from workers.connectors.registry import connectors
-from workers.consumers import CONSUMERS, Consumer
+from workers.consumers import CONSUMERS, Consumer, Work
 from workers.pulse import EVERY, Pulse
 
 log = logging.getLogger("workers")
 POLL_SECONDS = 0.05
-"""`PRAGMA data_version` costs 4 µs: asking twenty times a second is cheaper than any message."""
+"""Files are asked for 4 µs (`PRAGMA data_version`), a server no more often than it bears: cheaper than any message."""
 BACKOFF_SECONDS = 2.0
 
 
 def run_forever(services: Services, stop: threading.Event) -> None:
     """Run until `stop` is set. Each kind of work has a thread of its own, so that a slow target never slows routing."""
-    known, owner = connectors(now_us), f"worker-{os.getpid()}-{time.time_ns()}"
-    # this is the only worker of the store: leases of another owner are a dead one's
-    repeatable = [target.name for target in services.store.work.targets()
-                  if target.connector in known and known[target.connector].dedupes]
-    services.store.work.expire_leases(repeatable, owner, now_us())
+    owner = f"worker-{os.uname().nodename}-{os.getpid()}-{time.time_ns()}"
+    if not services.store.shared:
+        _take_over(services, owner)
     pulse = Pulse(services.store.heartbeats, owner, now_us)
     threads = [threading.Thread(target=_loop, args=(consumer, services, owner, stop, pulse), name=consumer.name, daemon=True)
                for consumer in CONSUMERS.values()]
@@ -41,17 +39,26 @@ def run_forever(services: Services, stop: threading.Event) -> None:
         thread.join(services.settings.stop_seconds)
 
 
+def _take_over(services: Services, owner: str) -> None:
+    """This is the only worker of the store: leases of another owner are a dead one's."""
+    known = connectors(now_us)
+    repeatable = [target.name for target in services.store.work.targets()
+                  if target.connector in known and known[target.connector].dedupes]
+    services.store.work.expire_leases(repeatable, owner, now_us())
+
+
 def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Event, pulse: Pulse) -> None:
-    statements, rest, name = services.store.statements, services.store.work, consumer.name
-    work = consumer.start(services, owner)
+    version, name = services.store.version, consumer.name
+    work: Work | None = None
     while not stop.is_set():
         pulse.at(name)
         try:
-            seen = (statements.data_version(), rest.data_version())
+            work = work or consumer.start(services, owner, stop.is_set)
+            seen = version()
             done = work()
             until = time.monotonic() + consumer.every
             while not done and not stop.is_set() and time.monotonic() < until and (
-                    not consumer.woken or seen == (statements.data_version(), rest.data_version())):
+                    not consumer.woken or seen == version()):
                 stop.wait(POLL_SECONDS)
                 pulse.at(name)
         except StoreUnavailable as error:

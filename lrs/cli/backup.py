@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lrs.cli.opened import opened, who
+from lrs.cli.opened import no_server, opened, who
 from lrs.cli.progress import steps
 from lrs.cli.tables import JSON
 from lrs.config import Settings
@@ -24,6 +24,7 @@ def command(settings: Settings, to: Path, verify: bool, as_json: bool) -> None:
     """Copy everything while the LRS runs. The backup is there whole, or not at all; it holds secrets, so keep it as you keep them."""
     if to.name.endswith((".zst", ".zip", ".bz2", ".xz")):
         raise click.UsageError(f"{to.name}: a folder, or a file named .tar.gz or .tar")
+    no_server(settings, "mongodump --oplog copies a MongoDB database while it is in use (docs/mongodb.md)")
     try:
         if not (settings.data / "statements.db").is_file():
             raise NotFound(f"{settings.data} holds no store")

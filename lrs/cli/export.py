@@ -63,5 +63,6 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
                 click.echo(f"lrs: cannot write to {out}: {error.strerror or error}", err=True)
                 sys.exit(1)
         told = f"{datetime.now(UTC).isoformat(timespec='seconds')} {written.rows} rows in {written.file}"
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         (settings.data / "last-export.json").write_text(json.dumps({"told": told, "through": written.through}))
     click.echo(f"{written.rows} rows in {written.file} ({time.monotonic() - began:.1f} s); next time: --since {written.through}")

@@ -21,7 +21,7 @@ NOUNS = {
     "status": "One screen: accepted, refused, parked, waiting, dead, last export.",
     "settings": "Every setting with its value.",
     "metrics": "Every metric of /metrics, and what it means.",
-    "migrate": "Create or renew the tables in the data directory.",
+    "migrate": "Create or renew tables, collections and indexes.",
     "credentials": "Who may talk to this LRS: create, list, test, revoke.",
     "connections": "Live sessions coming in (Zoom): add, list, rotate.",
     "people": "Who statements are about: import, list, waiting.",
@@ -35,6 +35,7 @@ NOUNS = {
     "export": "Write facts or raw statements as CSV, NDJSON or Parquet.",
     "backup": "Copy everything while the LRS runs, verified.",
     "restore": "A data directory from a backup, checked first.",
+    "move": "Everything from one store to another: SQLite files, MongoDB.",
     "verify": "Walk the store and name every promise that does not hold.",
     "sandbox": "Run a vendor's twin to rehearse against.",
 }

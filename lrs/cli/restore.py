@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from lrs.cli.opened import no_server
 from lrs.cli.progress import steps
 from lrs.cli.tables import JSON, moment
 from lrs.config import Settings
@@ -23,6 +24,9 @@ from lrs.management import restore
 @click.pass_obj
 def command(settings: Settings, source: Path, data: Path | None, not_before: int | None, dry_run: bool, as_json: bool) -> None:
     """Make a data directory from a backup; it must be empty or missing. A damaged backup is refused with all that is wrong (65)."""
+    if not data:
+        no_server(settings, "mongorestore --oplogReplay brings back what mongodump has copied (docs/mongodb.md); with --data DIR this "
+                            "makes a data directory all the same")
     settings = replace(settings, data=data) if data else settings
     try:
         with steps("restore") as told:

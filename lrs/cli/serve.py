@@ -135,5 +135,7 @@ def _show(settings: Settings) -> None:
         click.echo(f"{label:<12} {here}{path}")
     if settings.broker_url:
         click.echo("Work         by Celery: celery -A workers.app worker, and celery -A workers.app beat")
+    if settings.store:
+        click.echo(f"Store        {settings.shown_place}")
     click.echo(f"Data         {settings.data.resolve()}\nCtrl-C stops it.")
     sys.stdout.flush()

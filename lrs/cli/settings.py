@@ -9,9 +9,9 @@ import click
 from lrs import config
 
 
-def _current(settings: config.Settings, name: str) -> Any:
-    value = getattr(settings, name) if hasattr(settings, name) else getattr(settings.limits, name)
-    return config.without_password(value) if name == "broker_url" else value
+def _current(settings: config.Settings, row: config.Row) -> Any:
+    value = getattr(settings, row.name) if hasattr(settings, row.name) else getattr(settings.limits, row.name)
+    return config.without_password(value) if row.kind in config.SECRET_KINDS else value
 
 
 @click.command("settings")
@@ -23,7 +23,7 @@ def command(settings: config.Settings, markdown: bool, as_json: bool) -> None:
     if markdown:
         click.echo(config.markdown(), nl=False)
         return
-    values = {row.name: _current(settings, row.name) for row in config.table()}
+    values = {row.name: _current(settings, row) for row in config.table()}
     if as_json:
         click.echo(json.dumps(values, default=str, indent=2))
         return

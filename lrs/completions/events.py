@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from lrs.completions.model import CREDENTIAL, Person
+from lrs.completions.model import CREDENTIAL, LastWord, Person
 from lrs.completions.outcome import Outcome
 from lrs.completions.subjects import needs_person
 from lrs.statements.instants import printed
@@ -87,6 +88,12 @@ def payload(
         "score_raw": outcome.score_raw,
         "score_scaled": scaled,
     }
+
+
+def last_word(event: Mapping[str, Any]) -> LastWord:
+    """What a payload of `payload` says of its achievement. Raises KeyError for anything else."""
+    return LastWord(event["revision"], event["result"]["status"], event["score_scaled"], event["score_raw"],
+                    event["event"] in (REVOKED, CREDENTIAL_REVOKED))  # fmt: skip
 
 
 def _percent(scaled: float) -> float | int:

@@ -1,17 +1,20 @@
 """Fold evidence into the achievements of a subject in a course, and say what must be published."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lrs.completions.events import COMPLETED, OF_CREDENTIAL, REVOKED, UPDATED, payload
-from lrs.completions.model import CREDENTIAL, Course, Evidence, Person, Publication
+from lrs.completions.model import CREDENTIAL, Course, Evidence, LastWord, Person, Publication
 from lrs.completions.outcome import FAILED, RANK, Outcome, better, outcome
 from lrs.completions.state import CourseState, Window
 from lrs.completions.windows import living, place
 
 LINK = "cmi5:"
 """Prefix of the keys that join a registration's `passed` with its `satisfied` (rule 6); they publish nothing."""
+
+Feed = Callable[[str], LastWord | None]
+"""What was last said under an achievement id; None where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,13 @@ def fold(
     subject: str,
     person: Person | None = None,
     now_us: int,
+    feed: Feed = lambda _: None,
 ) -> Folded:
     """Add evidence (none: judge anew, e.g. after a change of the catalogue). Idempotent: the same again changes
-    nothing. `course` is `catalogue.course(key)`. `person` fills `user` in the payload."""
+    nothing. `course` is `catalogue.course(key)`. `person` fills `user` in the payload.
+
+    What is published goes on from what `feed` last said under its id: another state may have spoken under it, and
+    revisions rise for the reader, not for the state. For a subject of whom nothing is published there is no feed."""
     old = state or CourseState()
     merged = _put(old.evidence, evidence, course)
     if course.id.startswith(LINK):
@@ -56,7 +63,11 @@ def fold(
         standing = after.get(window.n, {})
         then = before.get(window.n, {})
         now = outcome(standing.values(), course.all_of)
-        event = _event(window, now, lost=bool(then.keys() - standing.keys()))
+        lost = bool(then.keys() - standing.keys())
+        event = _event(window, now, lost=lost)
+        if event and (spoken := going_on(window, feed(window.id))) != window:
+            window = spoken
+            event = _event(window, now, lost=lost)
         if not event or (event == UPDATED and course.id.startswith(CREDENTIAL)):
             windows.append(window)
             continue
@@ -88,6 +99,14 @@ def standings(state: CourseState, course: Course) -> list[Standing]:
         )
         for w in state.windows
     ]
+
+
+def going_on(window: Window, last: LastWord | None) -> Window:
+    """The window as the feed left it: what it says next has the next revision, and follows from what stands there."""
+    if last is None:
+        return window
+    return replace(window, revision=last.revision, status=last.status, score_scaled=last.score_scaled, score_raw=last.score_raw,
+                   revoked=last.revoked)  # fmt: skip
 
 
 def publication(

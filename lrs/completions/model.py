@@ -67,6 +67,18 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class LastWord:
+    """What the feed last said under an achievement id, whichever state said it: the revision, its status and score, and
+    whether it was a revoke."""
+
+    revision: int
+    status: str
+    score_scaled: float | None = None
+    score_raw: float | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """A business event to publish: one immutable row a (achievement id, revision). `payload` is the flat JSON shape."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lrs.completions.events import REVOKED
-from lrs.completions.fold import fold, publication
+from lrs.completions.fold import Feed, fold, going_on, publication
 from lrs.completions.model import Course, Evidence, Person, Publication
 from lrs.completions.outcome import Outcome, outcome
 from lrs.completions.state import CourseState, Window
@@ -33,15 +33,17 @@ def rebind(
     course: Course,
     person: Person | None,
     now_us: int,
+    feed: Feed = lambda _: None,
 ) -> Rebound:
     """Merge the state of `from_subject` (an identifier, or a person merged away) into that of `to_subject`.
 
     A window of the source joins the target's nearest within `repeat_after_days`, else it comes along under a new
     number. An id that was sent stays; where both were sent, the older stays and the other gets `learning.revoked`.
-    What was only held for an unknown subject was never sent: it is folded again and released as revision 1.
+    What was only held for an unknown subject was never sent: it is folded again and released as revision 1. `feed` is
+    that of `to_subject`, as in `fold`.
     """
     return _merged(source, target, held=needs_person(from_subject), subject=to_subject, named=course, course=course,
-                   person=person, now_us=now_us)  # fmt: skip
+                   person=person, now_us=now_us, feed=feed)  # fmt: skip
 
 
 def merge_states(
@@ -53,6 +55,7 @@ def merge_states(
     course: Course,
     person: Person | None,
     now_us: int,
+    feed: Feed = lambda _: None,
 ) -> Rebound:
     """Merge what a subject achieved under `alias` into its state of `course`, which has that alias since (rule 1a).
 
@@ -62,7 +65,8 @@ def merge_states(
     """
     evidence = {seq: replace(e, activity=course.id if e.activity == alias else e.activity) for seq, e in from_alias.evidence.items()}
     return _merged(replace(from_alias, evidence=evidence), into, held=needs_person(subject), subject=subject,
-                   named=replace(course, id=alias), course=course, person=person, now_us=now_us)  # fmt: skip
+                   named=replace(course, id=alias), course=course, person=person, now_us=now_us,
+                   feed=feed)  # fmt: skip
 
 
 def _merged(
@@ -75,6 +79,7 @@ def _merged(
     course: Course,
     person: Person | None,
     now_us: int,
+    feed: Feed,
 ) -> Rebound:
     """`held`: nothing of the source was sent. `named`: the course as the source's events named it."""
     into = target or CourseState()
@@ -95,13 +100,15 @@ def _merged(
         windows[windows.index(there)] = replace(stays, n=there.n, registration=there.registration or moved.registration)
         if goes.revision and not goes.revoked and goes.id != stays.id:
             of, under = (source, named) if goes is moved else (into, course)
-            revoked.append((goes, _last_said(of, goes, under), under))
+            spoken = going_on(goes, feed(goes.id))
+            if not spoken.revoked:
+                revoked.append((spoken, _last_said(of, spoken, under), under))
     evidence = {**source.evidence, **into.evidence}
     for seq in source.evidence.keys() & into.evidence.keys():
         evidence[seq] = replace(into.evidence[seq], voided=into.evidence[seq].voided or source.evidence[seq].voided)
     placed = {**{seq: numbers[n] for seq, n in source.placed.items() if n in numbers}, **into.placed}
     folded = fold(
-        CourseState(evidence, placed, tuple(windows)), (), course=course, subject=subject, person=person, now_us=now_us
+        CourseState(evidence, placed, tuple(windows)), (), course=course, subject=subject, person=person, now_us=now_us, feed=feed
     )
     withdrawn = [
         publication(

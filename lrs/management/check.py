@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lrs.config import Settings
-from lrs.errors import StoreUnavailable
+from lrs.errors import NotFound, StoreUnavailable, WrongState
 from lrs.management import check_machine as machine
 from lrs.management import check_setup as setup
 from lrs.management.findings import ERROR, Check, Finding, Look
-from lrs.store.open_store import Store, open_store
+from lrs.services import store_of
+from lrs.store.open_store import Store
 
 #: In the order in which they are run and printed.
 CHECKS: Mapping[str, Check] = {
@@ -70,13 +71,17 @@ def as_json(told: Checked) -> dict[str, Any]:
 @contextlib.contextmanager
 def _store(settings: Settings, told: Checked) -> Iterator[Store | None]:
     store = None
-    with contextlib.suppress(OSError):
-        if (settings.data / "statements.db").exists():
-            try:
-                store = open_store(settings.data)
-            except StoreUnavailable as fault:
-                told.findings["store"] = [Finding(ERROR, "data", f"the store cannot be opened: {fault}",
-                                                  "see what is said about the data directory; if its files are damaged, take a backup")]
+    try:
+        store = store_of(settings, first=False)
+    except (NotFound, OSError):
+        pass
+    except WrongState as fault:
+        told.findings["store"] = [Finding(ERROR, "store", str(fault), "do what it says, and check again")]
+    except StoreUnavailable as fault:
+        what = f"the store cannot be opened: {fault}"
+        told.findings["store"] = [
+            Finding(ERROR, "store", f"{settings.shown_place}: {what}", "start it, or correct LRS_STORE") if settings.store else
+            Finding(ERROR, "data", what, "see what is said about the data directory; if its files are damaged, take a backup")]
     try:
         yield store
     finally:

@@ -147,7 +147,7 @@ def directory(look: Look) -> Iterator[Finding]:
     if stat.S_IMODE(data.stat().st_mode) & 0o007:
         yield Finding(WARNING, "data", f"everybody on this machine can look into {data}, and learners are in it", f"chmod o= {data}")
     kind = _file_system(data.resolve())
-    if kind in REMOTE_FILES:
+    if kind in REMOTE_FILES and not look.settings.store:
         yield Finding(ERROR, "data", f"{data} is on {kind}, where SQLite loses writes", "put it on a disk of this machine")
 
 
@@ -175,7 +175,7 @@ def disk(look: Look) -> Iterator[Finding]:
 
 def sqlite(look: Look) -> Iterator[Finding]:
     """Whether SQLite is new enough."""
-    if version() < OLDEST:
+    if version() < OLDEST and not look.settings.store:
         yield Finding(ERROR, "SQLite", f"Python was built with SQLite {'.'.join(map(str, version()))}",
                       f"use a Python with SQLite {'.'.join(map(str, OLDEST))} or newer")
 

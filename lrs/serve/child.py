@@ -2,14 +2,17 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
 import threading
 import time
 
-from lrs import log
+from lrs import log, services
 from lrs.config import Settings, inherited
+from lrs.errors import StoreUnavailable, WrongState
+from lrs.store.open_store import Store
 
 _PR_SET_PDEATHSIG = 1
 
@@ -22,6 +25,16 @@ def begin(parent: int) -> Settings:
     settings = inherited(os.environ)
     log.set_up(settings.log_level, settings.log_json)
     return settings
+
+
+def store_of(settings: Settings) -> Store:
+    """The store that the settings name. Where it cannot be had, this process ends with a sentence in the log (exit code 75); the
+    supervisor starts it again."""
+    try:
+        return services.store_of(settings)
+    except (StoreUnavailable, WrongState) as fault:
+        logging.getLogger("lrs.serve").error("%s", fault)
+        sys.exit(75)
 
 
 def die_with(parent: int) -> None:

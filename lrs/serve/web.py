@@ -26,7 +26,6 @@ from lrs.serve.adapter import Adapter
 from lrs.serve.forwarded import Forwarded
 from lrs.serve.gateway import Wsgi
 from lrs.services import Services
-from lrs.store.open_store import open_store
 from workers.wake import wake_of
 
 #: Connections that the kernel keeps waiting, and that the server holds open at the same time.
@@ -55,7 +54,7 @@ async def serve(app: Wsgi, listening: socket.socket, settings: Settings, until: 
     """Serve `app` until the event is set, then answer what is in flight; False if `stop_seconds` were not enough."""
     limits = settings.limits
     adapter = Adapter(app, threads=settings.request_threads, body_max=limits.body_max, body_seconds=settings.body_seconds,
-                      multipart_max=limits.attachment_max + limits.body_max, folder=settings.data / "incoming",
+                      multipart_max=limits.attachment_max + limits.body_max, folder=settings.incoming,
                       metrics=metrics, refused_max=settings.refused_max,
                       proxied=bool(settings.behind_proxy or settings.trusted_proxies))
     server = OnSocket(
@@ -91,7 +90,7 @@ def main(parent: int, listening_fd: int, ready_fd: int) -> None:
     # Every connection is a file, and the usual soft limit is 1 024.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
-    store = open_store(settings.data)
+    store = child.store_of(settings)
     services = Services(settings, store, wake_of(settings), metrics=Metrics(settings.data / "metrics"),
                         traces=traces.opened(settings.otel_endpoint))
     app = Forwarded(create_app(services).wsgi_app, settings.trusted_proxies, settings.public_url)

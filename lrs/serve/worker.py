@@ -9,7 +9,6 @@ from lrs import traces
 from lrs.metrics import Metrics
 from lrs.serve import child
 from lrs.services import Services
-from lrs.store.open_store import open_store
 
 
 def main(parent: int) -> None:
@@ -19,7 +18,7 @@ def main(parent: int) -> None:
     settings = child.begin(parent)
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
-    store = open_store(settings.data)
+    store = child.store_of(settings)
     services = Services(settings=settings, store=store, metrics=Metrics(settings.data / "metrics"),
                         traces=traces.opened(settings.otel_endpoint))
     try:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400
@@ -69,6 +70,7 @@ def printed(micros: int) -> str:
     return f"{_printed(seconds)}.{rest:06d}Z"
 
 
+@lru_cache(maxsize=64)
 def _printed(seconds: int) -> str:
     day, second = divmod(seconds, _DAY)
     hours, rest = divmod(second, 3600)

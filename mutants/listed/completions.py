@@ -48,8 +48,17 @@ MUTANTS: tuple[Mutant, ...] = (
         "        elif record.void_effective and", "        elif not record.id and",
         ("tests/workers/test_route.py::test_a_void_takes_back_what_rested_on_it",)),
     Mutant(
+        "a-state-counts-its-own-revisions", "What comes back goes on from the feed's last word of its id.", "lrs/completions/fold.py",
+        "    if last is None:\n        return window\n", "    if last is None or window.id:\n        return window\n",
+        ("tests/workers/test_found_by_simulation.py::"
+         "test_an_achievement_that_comes_back_after_its_revoke_is_told_again_with_the_next_revision",)),
+    Mutant(
+        "the-first-of-two-takes-back", "What two courses know of one achievement falls with the last of them.", ROUND,
+        "if one.event in TAKING and self._stands_elsewhere(subject, course, one.id):", "if one.event not in one.event:",
+        ("tests/workers/test_found_by_simulation.py::test_what_two_courses_know_falls_with_the_last_of_them",)),
+    Mutant(
         "a-map-sends-again", "Maps that go forth and back send nothing twice.", ROUND,
-        "                folded = _quiet(before, folded)", "                pass",
+        "                folded = _quiet(before, folded, self._feed(subject))", "                pass",
         ("tests/workers/test_reread.py::test_a_better_reading_of_what_was_sent_is_on_record_only",)),
     Mutant(
         "a-map-forgets-what-was-sent", "What counts no longer stays where it was sent.", ROUND,

@@ -110,4 +110,23 @@ MUTANTS: tuple[Mutant, ...] = (
         "the-bad-row-kills-its-neighbours", "In a batch the bad row dies alone.", "workers/connectors/batches.py",
         "            if len(rows) > 1 and all(", "            if not rows and all(",
         ("tests/connectors/test_batches.py::test_of_a_hundred_the_bad_one_dies_alone_in_about_two_log2_calls",)),
+    Mutant(
+        "claims-after-it-was-told-to-stop", "Who was told to stop claims nothing more.", DELIVER,
+        "room = 0 if self._stopping() else min(", "room = min(",
+        ("tests/workers/test_told_to_stop.py::test_who_was_told_claims_nothing_more",)),
+    Mutant(
+        "begins-after-it-was-told-to-stop", "What was claimed and has not begun when a worker is told to stop goes back unsent.", DELIVER,
+        "            ended = [Ended(one, None) for one in call] if self._stopping() else self.exchange(call)",
+        "            ended = self.exchange(call)",
+        ("tests/workers/test_told_to_stop.py::test_what_was_claimed_and_whose_call_has_not_begun_goes_back_unsent",)),
+    Mutant(
+        "a-batch-goes-on-after-it-was-told-to-stop", "Of a batch, calls that had not begun when the worker was told to stop are not made.",
+        DELIVER,
+        "lambda rows: not self._stopping() and _time_left(", "lambda rows: _time_left(",
+        ("tests/workers/test_told_to_stop.py::"
+         "test_of_a_batch_the_call_that_is_out_is_recorded_and_the_rest_is_another_workers_at_once",)),
+    Mutant(
+        "a-lost-channel-ends-the-worker", "A worker that lost its broker connects again.", "workers/lost_channel.py",
+        "    Channel._connparams = address", "    Channel._connparams = real",
+        ("tests/celery/test_celery_lost_channel.py::test_a_channel_that_lost_its_connection_with_a_message_in_hand_says_so",)),
 )

@@ -3,9 +3,22 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant
 
+INTENTS = "lrs/store/intents.py"
 STATEMENTS, DATABASE, WORKFILE = "lrs/store/sqlite/statements.py", "lrs/store/sqlite/database.py", "lrs/store/sqlite/work.py"
 
 LOG: tuple[Mutant, ...] = (
+    Mutant(
+        "intents-are-not-looked-at", "A reader is promised nothing that a writer who stands still will change.", INTENTS,
+        "    return min([reached, *(one.low - 1 for one in standing)])", "    return reached",
+        ("tests/store/test_intents.py::test_what_is_certain_ends_below_the_lowest_intent",)),
+    Mutant(
+        "a-seq-below-a-promise", "A seq is above everything that was promised, whatever the clock says.", INTENTS,
+        "max(self._now(), self._low, known.reached + 1)", "max(self._now(), self._low)",
+        ("tests/store/test_intents.py::test_a_seq_is_above_everything_that_was_promised_or_drawn_whatever_the_clock_says",)),
+    Mutant(
+        "an-intent-of-the-future", "A dead writer's intent holds readers up for its lease, whatever clock it was drawn by.", INTENTS,
+        "{one: min(one.low, now, self._met.get(one, now)) for one in standing}", "{one: one.low for one in standing}",
+        ("tests/store/test_intents.py::test_an_intent_whose_time_is_ahead_is_given_up_when_it_was_seen_to_stand_for_as_long",)),
     Mutant(
         "commit-without-fsync", "What was answered with 2xx is on the disk.", DATABASE,
         "PRAGMA synchronous=FULL", "PRAGMA synchronous=OFF",

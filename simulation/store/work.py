@@ -38,9 +38,13 @@ class ModelWork(ModelDeliveries):
         states = self._file.read().states
         return [states[key] for wanted in dict.fromkeys(subjects) for key in sorted(states) if key[0] == wanted]
 
-    def is_published(self, event_id: str) -> bool:
-        """Whether the feed has a row of this achievement."""
-        return event_id in self._file.read().said
+    def last_published(self, event_id: str) -> Published | None:
+        """What the feed last said of this achievement; None where it has no row of it."""
+        out = self._file.read()
+        if event_id not in out.said:
+            return None
+        one = max((row for row in out.feed if row.event_id == event_id), key=lambda row: row.revision)
+        return Published(one.event, one.event_id, one.revision, one.body)
 
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence."""

@@ -6,6 +6,7 @@ import re
 
 import pandas
 import pytest
+from every_store import every_store
 
 from lrs.app import create_app
 from lrs.auth import credentials
@@ -16,8 +17,8 @@ from lrs.store.open_store import open_store
 
 
 @pytest.fixture
-def store(tmp_path):
-    opened = open_store(tmp_path / "data")
+def store(tmp_path, place):
+    opened = open_store(place or tmp_path / "data")
     yield opened
     opened.close()
 
@@ -36,6 +37,7 @@ def headers(store, *scopes):
 STATEMENT = {"actor": {"mbox": "mailto:a@b.example"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"}, "object": {"id": "https://c.example/1"}}
 
 
+@every_store
 @pytest.mark.parametrize(("kind", "read"), [("csv", pandas.read_csv), ("parquet", pandas.read_parquet),
                                             ("ndjson", lambda f: pandas.read_json(f, lines=True))])
 def test_each_format_is_streamed(client, store, kind, read):
@@ -61,6 +63,7 @@ def test_a_bad_parameter_is_named_in_the_one_error_shape(client, store, query, p
     assert [one["pointer"] for one in answer.json["findings"]] == [pointer]
 
 
+@every_store
 def test_the_next_export_goes_on_where_this_one_ended(client, store):
     everything, seen, since = headers(store, "all"), [], "0"
     for count in (3, 0, 2):

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import psutil
 from real_parts import Part, Redis, free_port
 from werkzeug.test import Client
 
@@ -27,10 +28,11 @@ PEOPLE = 200
 class Site:
     """A data folder with people, one course and one target, and the processes that work on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: str = "") -> None:
         self.folder, self.data, self.parts = folder, folder / "data", []
         (folder / "lrs.toml").touch()
         self.redis = Redis(folder)
+        self.broker = broker or self.redis.url
         port = free_port()
         self.receiver_url = f"http://127.0.0.1:{port}"
         self.receiver = self.start("receiver", [sys.executable, "-m", "lrs.sandbox.webhook", "--port", str(port), "--key", SECRET,
@@ -42,14 +44,14 @@ class Site:
             Person(f"{n}", f"person{n}@acme.example", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
             for n in range(PEOPLE)])
         self.store.work.add_target(TargetRow("hook", "webhook", {"url": self.receiver_url + "/", "secret": SECRET,
-                                                                 "allow_private": True, "timeout": 2}))
+                                                                 "allow_private": True, "timeout": 10}))  # a busy machine answers late
         made = credentials.create(self.store.credentials, name="Tests", public_url="http://lrs.example", scopes=["all"])
         self.auth = base64.b64encode(f"{made.credential.key}:{made.secret}".encode()).decode()
         self.people = iter(range(PEOPLE))
 
     def environ(self, broker: str = "") -> dict[str, str]:
         """What the processes of this LRS get as environment."""
-        return {**os.environ, "LRS_DATA": str(self.data), "LRS_BROKER_URL": broker or self.redis.url,
+        return {**os.environ, "LRS_DATA": str(self.data), "LRS_BROKER_URL": broker or self.broker,
                 "LRS_CONFIG": str(self.folder / "lrs.toml"), "PYTHONWARNINGS": "ignore"}
 
     def start(self, name: str, command: list[str]) -> Part:
@@ -98,6 +100,11 @@ class Site:
         rows = [row for row in rows if "user" in row["event"]]
         assert len(rows) == len({row["event"]["id"] for row in rows}), "an event came under two webhook-ids"
         return Counter({row["event"]["user"]["externalId"]: row["times"] for row in rows})
+
+    def at_work(self, worker: Part, since: int) -> bool:
+        """Whether a process of this worker did something after `since` (µs)."""
+        mine = {str(process.pid) for process in psutil.Process(worker.process.pid).children()}
+        return any(one.worker.split("-")[-2] in mine and one.at > since for one in self.store.heartbeats.list())
 
     def came(self, *people: int) -> bool:
         """Whether these are at the receiver."""

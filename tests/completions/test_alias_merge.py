@@ -7,7 +7,7 @@ from test_fold_properties import ANN, COURSES, NOON, folded, once_each
 
 from lrs.completions.catalogue import former_keys
 from lrs.completions.fold import fold, standings
-from lrs.completions.model import Course, Evidence
+from lrs.completions.model import Course, Evidence, LastWord
 from lrs.completions.rebind import Rebound, merge_states
 from lrs.completions.state import CourseState
 
@@ -51,6 +51,15 @@ def test_of_two_that_were_sent_the_older_stays_and_the_other_is_revoked_as_it_wa
     assert moved.publications[0].payload["course"] == {"id": ALIAS if goes is alias else COURSE.id}
     assert moved.cancelled == (goes.windows[0].id,)
     assert len(standings(moved.state, COURSE)[0].outcome.statements) == 2
+
+
+def test_what_another_state_has_taken_back_already_is_not_revoked_twice():
+    alias, into = state(Course(ALIAS), done(2, 0)), state(COURSE, done(1, 1, of=COURSE.id))
+    for said, revoked in ((LastWord(3, "passed"), [("learning.revoked", 4, "passed")]), (LastWord(2, "completed", revoked=True), [])):
+        moved = merge_states(alias, into, alias=ALIAS, subject="person:1", course=COURSE, person=ANN, now_us=NOON,
+                             feed={alias.windows[0].id: said}.get)
+        assert [(p.event, p.revision, p.payload["result"]["status"]) for p in moved.publications] == revoked
+        assert [w.id for w in moved.state.windows] == [into.windows[0].id]
 
 
 def test_a_better_status_under_the_alias_raises_what_stays():

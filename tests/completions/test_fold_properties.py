@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrs.completions.catalogue import Catalogue
+from lrs.completions.events import last_word
 from lrs.completions.fold import fold, standings
 from lrs.completions.judge import judge
 from lrs.completions.model import CREDENTIAL, Course, Evidence, Person
@@ -108,6 +109,24 @@ def test_voids_may_be_routed_before_their_targets(items, voided, random):
         state, _ = folded(arrival, COURSES[0])
         outcomes.append([s.outcome for s in standings(state, COURSES[0]) if s.outcome])
     assert outcomes[0] == outcomes[1]
+
+
+@given(once_each(), st.sampled_from(COURSES), st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), max_size=12))
+def test_two_states_that_speak_under_one_id_say_one_story(items, course, turns):
+    """Whoever folds what, and however often: for the reader revisions rise by one, and nothing stands twice or falls twice."""
+    states, feed, told = [None, None], {}, {}
+    for who, index in [*((0, n) for n in range(len(items))), *((who, n) for who, n in turns if n < len(items)),
+                       *((1, n) for n in range(len(items)))]:
+        step = fold(states[who], [items[index]], course=course, subject="person:1", person=ANN, now_us=NOON, feed=feed.get)
+        states[who] = step.state
+        for one in step.publications:
+            feed[one.id] = last_word(one.payload)
+            told.setdefault(one.id, []).append((one.revision, one.event))
+    for said in told.values():
+        assert [revision for revision, _ in said] == list(range(1, len(said) + 1))
+        for n, (_, event) in enumerate(said):
+            stood = n > 0 and said[n - 1][1] not in TAKING
+            assert (event in OPENING) == (not stood)
 
 
 @given(once_each(), st.sampled_from(COURSES))

@@ -6,6 +6,9 @@ import sys
 
 import httpx
 import pytest
+from every_store import every_store
+
+from lrs.store.open_store import open_store
 
 LRS = "from lrs.cli.main import main; main()"
 
@@ -16,8 +19,9 @@ def demo(**environment):
 
 
 @pytest.mark.slow
-def test_the_story_comes_out_whole():
-    told = demo()
+@every_store
+def test_the_story_comes_out_whole(place):
+    told = demo(LRS_STORE=place)
     assert told.returncode == 0, told.stdout + told.stderr
     for words in ("Everything came out as it must", "unmapped", "(taken back)", "a person whom the directory does not know", ".parquet"):
         assert words in told.stdout
@@ -53,3 +57,9 @@ def test_a_leg_that_there_is_not_is_refused():
     told = demo(LRS_DEMO_BREAK="moon")
     assert told.returncode == 78
     assert "hris, crm, feed, export, hook" in told.stderr
+
+
+def test_a_database_in_use_is_left_alone(mongo_place):
+    open_store(mongo_place).close()
+    told = demo(LRS_STORE=mongo_place)
+    assert (told.returncode, "empty database" in told.stderr) == (78, True)

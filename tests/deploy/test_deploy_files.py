@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from real_parts import CACHE, program
@@ -50,9 +51,11 @@ def test_a_service_runs_without_rights_and_writes_to_its_volumes_alone(name: str
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_settings_of_compose_are_settings(name: str) -> None:
+def test_the_settings_of_compose_are_settings_and_name_services_that_there_are(name: str) -> None:
     environment = COMPOSE["services"][name]["environment"]
-    load({key: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for key, value in environment.items()})
+    found = load({key: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for key, value in environment.items()})
+    servers = {urlsplit(found.store).hostname, urlsplit(found.broker_url).hostname}
+    assert servers == COMPOSE["services"][name]["depends_on"].keys() == COMPOSE["services"].keys() - {*OURS}
 
 
 def test_the_settings_of_the_units_are_settings() -> None:

@@ -25,12 +25,13 @@ COURSE = "http://adlnet.gov/expapi/activities/course"
 
 
 @pytest.mark.slow
-def test_what_compose_starts_takes_a_statement_and_delivers_it(tmp_path: Path) -> None:
+def test_what_compose_starts_takes_a_statement_and_delivers_it(tmp_path: Path, mongo_place: str) -> None:
     redis, receiver, port = Redis(tmp_path), Receiver(), free_port()
     (tmp_path / "lrs.toml").touch()
     data = tmp_path / "data"
     # what a container has and this machine has not: its place for data, its network
-    here = {"/data": str(data), "redis://redis:6379/0": redis.url, "8080": str(port), "0.0.0.0": "127.0.0.1"}
+    here = {"/data": str(data), "redis://redis:6379/0": redis.url, "mongodb://mongo:27017/lrs?replicaSet=rs0": mongo_place,
+            "8080": str(port), "0.0.0.0": "127.0.0.1"}
 
     def start(name: str) -> Part:
         service = SERVICES[name]
@@ -53,7 +54,7 @@ def test_what_compose_starts_takes_a_statement_and_delivers_it(tmp_path: Path) -
         # as the health check of compose asks: ready is who has a worker, too
         assert "/health/ready" in str(SERVICES["web"]["healthcheck"]["test"])
         parts[0].ready(lambda: answers("/health/ready"), 60)
-        store = open_store(data)
+        store = open_store(mongo_place)
         store.directory.put_people([Person("1", identifiers=("mbox:ada@acme.example",))])
         given = {"url": f"http://127.0.0.1:{receiver.port}/", "secret": new_secret(), "allow_private": "true"}
         store.work.add_target(TargetRow("hr", "webhook", settings_for("webhook", given)))

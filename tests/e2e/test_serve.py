@@ -1,10 +1,7 @@
 """`lrs serve` keeps its promises about sockets, bodies, children and stopping."""
-import base64
-import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,14 +10,9 @@ import time
 import httpx
 import psutil
 import pytest
+from every_store import every_store
 from ports import LRS, free_port, listens, until
-
-from lrs.auth import credentials
-from lrs.store.open_store import open_store
-
-STATEMENT = {"actor": {"mbox": "mailto:a@b.example"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
-             "object": {"id": "https://c.example/1"}}
-VERSION = {"X-Experience-API-Version": "1.0.3"}
+from running import STATEMENT, VERSION
 
 
 def commits(wal):
@@ -32,55 +24,9 @@ def commits(wal):
     return sum(frame[4:8] != b"\0\0\0\0" for frame in frames if frame[8:16] == salt)
 
 
-class Running:
-    """An LRS in a process of its own, and a credential for it."""
-
-    def __init__(self, folder, **environment):
-        self.port, self.folder = free_port(), folder
-        self.url = f"http://127.0.0.1:{self.port}"
-        store = open_store(folder / "data")
-        made = credentials.create(store.credentials, name="Tests", public_url=self.url, scopes=["all"])
-        self.auth = (made.credential.key, made.secret)
-        store.close()
-        self.log = (folder / "serve.log").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LRS, "--data", str(folder / "data"), "serve", "--port", str(self.port)],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env={**os.environ, **environment})
-        until(self.ready, 30, "it answers")
-
-    def ready(self):
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(self.url + "/health/ready", timeout=2).status_code == 200
-        return False
-
-    def post(self, statement=STATEMENT):
-        return httpx.post(self.url + "/xapi/statements", json=statement, auth=self.auth, headers=VERSION, timeout=15)
-
-    def child(self, name):
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if f"lrs.serve.{name}" in child.cmdline():
-                    return child
-        return None
-
-    def half_sent(self, length, sent=b"{"):
-        """A connection whose body never ends."""
-        basic = base64.b64encode(":".join(self.auth).encode()).decode()
-        connection = socket.create_connection(("127.0.0.1", self.port))
-        connection.sendall((f"POST /xapi/statements HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\n"
-                            f"X-Experience-API-Version: 1.0.3\r\nContent-Type: application/json\r\n"
-                            f"Content-Length: {length}\r\n\r\n").encode() + sent)
-        return connection
-
-
 @pytest.fixture
-def running(tmp_path):
-    one = Running(tmp_path)
-    yield one
-    if one.process.poll() is None:
-        one.process.kill()
-        one.process.wait()
-    one.log.close()
+def running(run, place):
+    return run(place=place)
 
 
 def test_fifty_half_sent_bodies_occupy_no_request_thread(running):
@@ -93,13 +39,11 @@ def test_fifty_half_sent_bodies_occupy_no_request_thread(running):
         connection.close()
 
 
-def test_a_body_that_takes_too_long_is_answered_408(tmp_path):
-    running = Running(tmp_path, LRS_BODY_SECONDS="1")
+def test_a_body_that_takes_too_long_is_answered_408(run):
+    running = run(LRS_BODY_SECONDS="1")
     connection = running.half_sent(1000)
     connection.settimeout(10)
     assert b" 408 " in connection.recv(4096).split(b"\r\n")[0]
-    running.process.terminate()
-    running.process.wait(30)
 
 
 def test_a_client_that_sends_20_mb_reads_the_413_that_names_the_limit(running):
@@ -129,13 +73,14 @@ def test_concurrent_posts_are_committed_in_groups(running):
     assert made < 200
 
 
+@every_store
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_a_dead_child_is_started_again(running, name):
     first = running.child(name).pid
     os.kill(first, signal.SIGKILL)
-    until(lambda: (child := running.child(name)) is not None and child.pid != first, 15,
+    until(lambda: (child := running.child(name)) is not None and child.pid != first, 60,
           f"a new {name}")
-    until(running.ready, 15, "it answers again")
+    until(running.ready, 60, "it answers again")
     assert running.post().status_code == 200
 
 
@@ -147,6 +92,7 @@ def test_nothing_listens_after_the_supervisor_is_killed(running):
     until(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children), 5, "its children are gone")
 
 
+@every_store
 def test_a_stop_answers_what_is_in_flight(running):
     body = json.dumps(STATEMENT).encode()
     connection = running.half_sent(len(body), body[:10])

@@ -7,28 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from every_store import every_store, settings_at
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from lrs.app import create_app
 from lrs.auth import credentials, scopes
 from lrs.completions.model import Person
-from lrs.config import Settings
 from lrs.directory.csv import identifiers_of
 from lrs.ingest.batch import accept
 from lrs.ingest.prepare import Provider
-from lrs.services import Services
-from lrs.store.open_store import open_store
+from lrs.services import Services, store_of
 from workers.route import route_once
 
 FEED = "/feeds/completions"
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    store = open_store(tmp_path)
+def services(tmp_path: Path, place: str) -> Iterator[Services]:
+    settings = settings_at(place, tmp_path, public_url="http://lrs.example")
+    store = store_of(settings)
     store.directory.put_people([Person("7", "ada@example.com", identifiers=tuple(identifiers_of("7", ["ada@example.com"])))])
-    yield Services(Settings(data=tmp_path, public_url="http://lrs.example"), store)
+    yield Services(settings, store)
     store.close()
 
 
@@ -111,6 +111,7 @@ def test_a_parameter_given_twice_is_refused(services: Services, client: FlaskCli
     assert [finding["pointer"] for finding in answer.json["findings"]] == [f"?{name}"]
 
 
+@every_store
 def test_an_empty_feed_has_a_next_that_leads_to_what_comes_later(services: Services, client: FlaskClient) -> None:
     auth = reader(services)
     first = client.get(FEED, auth=auth)
@@ -146,6 +147,7 @@ def test_both_spellings_of_the_path_are_the_feed(services: Services, client: Fla
     assert client.get(FEED + "/", auth=auth).status_code == client.get(FEED, auth=auth).status_code == 200
 
 
+@every_store
 def test_the_own_provider_is_left_out_unless_told_otherwise(services: Services, client: FlaskClient) -> None:
     auth = reader(services, provider="lms")
     [own], [other] = publish(services, "lms"), publish(services, "sim")
@@ -176,6 +178,7 @@ def test_a_page_that_is_excluded_whole_still_leads_on(services: Services, client
     assert courses_of(client.get(first.json["next"], auth=auth)) == [course]
 
 
+@every_store
 def test_a_full_page_read_again_is_the_same_bytes(services: Services, client: FlaskClient) -> None:
     auth = reader(services)
     publish(services, "sim", 4)

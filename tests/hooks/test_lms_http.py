@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from every_store import every_store, settings_at
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,10 +19,9 @@ from werkzeug.test import TestResponse
 from lrs.app import create_app
 from lrs.auth import credentials
 from lrs.completions.model import Course, Person
-from lrs.config import Limits, Settings
+from lrs.config import Limits
 from lrs.directory.csv import identifiers_of
-from lrs.services import Services
-from lrs.store.open_store import open_store
+from lrs.services import Services, store_of
 from workers.route import route_once
 
 URL = "http://lrs.example"
@@ -33,9 +33,10 @@ PAYLOAD: dict[str, Any] = {
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    store = open_store(tmp_path)
-    yield Services(Settings(data=tmp_path, public_url=URL, limits=Limits(body_max=20_000, statement_max=20_000)), store)
+def services(tmp_path: Path, place: str) -> Iterator[Services]:
+    settings = settings_at(place, tmp_path, public_url=URL, limits=Limits(body_max=20_000, statement_max=20_000))
+    store = store_of(settings)
+    yield Services(settings, store)
     store.close()
 
 
@@ -76,6 +77,7 @@ def refused(answer: TestResponse, status: int, code: str) -> list[str]:
     return [finding["pointer"] for finding in answer.json.get("findings", [])]
 
 
+@every_store
 def test_a_report_with_the_connections_credential_is_stored_as_a_statement(services: Services, client: FlaskClient) -> None:
     answer = report(client, connection(services))
     assert answer.status_code == 200, answer.text
@@ -94,6 +96,7 @@ def test_a_signed_report_is_stored_without_a_basic_credential(services: Services
     assert statement["authority"]["account"]["name"] == "acme-lms"
 
 
+@every_store
 def test_an_event_sent_again_is_the_same_statement(services: Services, client: FlaskClient) -> None:
     auth = connection(services)
     first = report(client, None, **signed(services))
@@ -110,6 +113,7 @@ def test_a_payload_without_an_event_id_sent_again_is_the_same_statement(services
     assert again.json == {"statement": first.json["statement"], "repeated": True}
 
 
+@every_store
 def test_an_event_id_used_for_another_completion_is_a_conflict(services: Services, client: FlaskClient) -> None:
     auth = connection(services)
     assert report(client, auth, webhook_id="evt-1").status_code == 200
@@ -295,6 +299,7 @@ def test_a_course_that_was_imported_meanwhile_is_not_overwritten(services: Servi
     assert services.store.directory.courses() == [known]
 
 
+@every_store
 def test_a_simulation_a_cmi5_session_and_the_lms_report_one_completion(services: Services, client: FlaskClient) -> None:
     services.store.directory.put_courses([Course("https://courses.example/onboarding", aliases=(COURSE,))])
     emails = ["ada@example.com"]

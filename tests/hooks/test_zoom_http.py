@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from every_store import every_store, settings_at
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,11 +22,10 @@ from lrs.completions.model import Course, Person
 from lrs.config import Limits, Settings
 from lrs.directory.csv import identifiers_of
 from lrs.errors import StoreUnavailable
-from lrs.services import Services
+from lrs.services import Services, store_of
 from lrs.sources.retention import purge
 from lrs.sources.sessions import SESSION
 from lrs.sources.zoom.translate import EVENTS
-from lrs.store.open_store import open_store
 from lrs.store.protocols.connections import Connection
 from workers.route import route_once
 
@@ -36,9 +36,10 @@ DAY = 86_400 * 1_000_000
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    store = open_store(tmp_path)
-    services = Services(Settings(data=tmp_path, public_url=URL, limits=Limits(body_max=50_000, statement_max=50_000)), store)
+def services(tmp_path: Path, place: str) -> Iterator[Services]:
+    settings = settings_at(place, tmp_path, public_url=URL, limits=Limits(body_max=50_000, statement_max=50_000))
+    store = store_of(settings)
+    services = Services(settings, store)
     connect(services)
     yield services
     store.close()
@@ -84,6 +85,7 @@ def challenge(token: str) -> dict[str, Any]:
     return {"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": token}}
 
 
+@every_store
 def test_a_signed_join_is_a_statement_with_the_connections_authority(services: Services, client: FlaskClient) -> None:
     answer = send(client)
     assert answer.status_code == 200, answer.text
@@ -127,6 +129,7 @@ def test_the_handshake_signs_no_event_for_a_stranger(services: Services, client:
     assert send(client, forged, headers={"x-zm-signature": f"v0={signature}", "x-zm-request-timestamp": at}).status_code == 200
 
 
+@every_store
 def test_zooms_repetition_is_one_statement_and_one_payload(services: Services, client: FlaskClient) -> None:
     first = send(client)
     body = json.dumps(JOINED).encode()
@@ -252,6 +255,7 @@ def test_while_the_store_is_down_zoom_is_asked_to_send_again(
     assert len(stored(services)) == 1
 
 
+@every_store
 def test_payloads_are_kept_as_long_as_the_connection_says(services: Services, client: FlaskClient) -> None:
     connect(services, "short", retention_days=1)
     send(client)

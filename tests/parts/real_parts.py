@@ -132,6 +132,10 @@ class Toxiproxy:
         httpx.post(f"{self._api}/proxies/{name}/toxics",
                    json={"name": "hole", "type": "timeout", "stream": "upstream", "attributes": {"timeout": 0}}).raise_for_status()
 
+    def switch(self, name: str, on: bool) -> None:
+        """Off: every connection is closed, and none is accepted."""
+        httpx.post(f"{self._api}/proxies/{name}", json={"enabled": on}).raise_for_status()
+
     def mend(self, name: str) -> None:
         """Everything comes through again."""
         httpx.delete(f"{self._api}/proxies/{name}/toxics/hole").raise_for_status()

@@ -146,7 +146,7 @@ def publish(pair: Pair) -> None:
     pair.ask("work", "holders", 7)
     pair.ask("work", "feed", rng.randrange(5), 3)
     pair.ask("work", "feed_length")
-    pair.ask("work", "is_published", "a")
+    pair.ask("work", "last_published", "a")
 
 
 def deliver(pair: Pair) -> None:

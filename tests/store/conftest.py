@@ -1,19 +1,13 @@
 """Stores under test: factories that open the same store again, as another process would."""
 from __future__ import annotations
 
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
+from store_openers import opened, opened_part
 
 from lrs.statements.record import Prepared
 from lrs.store.mongo.statements import MongoStatements
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "parts"))
-
-from real_mongo import Mongo
-from store_openers import opened, opened_part
 
 
 def same(stored: bytes, received: bytes) -> bool:
@@ -26,23 +20,6 @@ def prepared(statement_id: str | None = None, terms: tuple[int, ...] = (1,), *, 
     """A statement ready to be stored, whose text is `<stored>|<body>`."""
     return Prepared(statement_id or str(uuid.uuid4()), (b"", b"|" + body), body, terms, b"{}", credential, provider, target,
                     target if void else None, may_void_any)
-
-
-@pytest.fixture(scope="session")
-def mongo_server(tmp_path_factory):
-    """One server for all tests of a run; each test has a database of its own."""
-    server = Mongo(tmp_path_factory.mktemp("mongo"))
-    print("MongoDB cases run on", server.name)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def mongo_place(mongo_server):
-    """The URL of an empty database."""
-    name = f"lrs_{uuid.uuid4().hex}"
-    yield mongo_server.url(name)
-    mongo_server.drop(name)
 
 
 @pytest.fixture

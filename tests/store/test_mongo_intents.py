@@ -1,6 +1,7 @@
 """Many writers on many machines: no seq appears below what was promised, and no writer that was given up commits."""
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,9 +12,9 @@ import pytest
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Query
+from lrs.store.intents import LEASE_US, PLACES
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Database
-from lrs.store.mongo.intents import LEASE_US, PLACES
 from lrs.store.mongo.statements import MongoStatements
 
 SECOND = 1_000_000
@@ -137,6 +138,19 @@ def test_an_intent_of_a_process_that_died_holds_readers_up_for_its_lease_only(op
     assert store.consistent_through() >= added.seq
 
 
+def test_a_primary_whose_clock_is_behind_keeps_no_intent_of_the_dead(open_mongo, make, equal, machine):
+    dead, store = (open_mongo(time=machine.clock) for _ in range(2))
+    dead._commits._writer.open()
+    machine.pass_time(SECOND)
+    (added,) = store.add([make()], equal)
+    machine.server -= 3600 * SECOND
+    reader = open_mongo(time=machine.clock)
+    assert reader.consistent_through() < added.seq
+    machine.pass_time(LEASE_US + SECOND)
+    reader.consistent_through()
+    assert reader.consistent_through() >= added.seq
+
+
 DYING = """
 import os, signal, sys
 from lrs.statements.record import Prepared
@@ -166,6 +180,57 @@ def test_a_process_killed_before_its_commit_leaves_nothing_and_holds_nobody_up_f
         time.sleep(0.1)
     assert [record.id for record in store.follow(0, 9)] == [first.id, added.id]
     assert store.get("0" * 31 + "1") is None
+
+
+STOPPED = """
+import os, signal, sys
+from lrs.statements.record import Prepared
+from lrs.store.mongo.database import Database
+from lrs.store.mongo.statements import MongoStatements
+
+class Stopped(Database):
+    stop = True
+
+    def commit(self, session):
+        if self.stop:
+            self.stop = False
+            os.kill(os.getpid(), signal.SIGSTOP)
+        super().commit(session)
+
+new = Prepared("0" * 31 + "1", (b"", b"|"), b"", (1,), b"{}", "key", "acme")
+store = MongoStatements(Stopped(sys.argv[1]))
+while True:
+    try:
+        (added,) = store.add([new], lambda stored, received: True)
+        break
+    except Exception as fault:
+        print(fault, file=sys.stderr)
+print(added.seq)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_stood_still_before_its_commit_stores_above_what_was_promised_meanwhile(open_mongo, mongo_place, make, equal):
+    store = open_mongo()
+    store.add([make()], equal)
+    with subprocess.Popen([sys.executable, "-c", STOPPED, mongo_place], stdout=subprocess.PIPE) as process:
+        try:
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            (added,) = store.add([make()], equal)
+            began = time.monotonic()
+            assert store.consistent_through() < added.seq
+            while (promised := store.consistent_through()) < added.seq:
+                assert time.monotonic() - began < LEASE_US / SECOND + 5
+                time.sleep(0.1)
+            process.send_signal(signal.SIGCONT)
+            said, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert int(said) > promised
+    while store.consistent_through() < int(said):
+        time.sleep(0.1)
+    assert [record.seq for record in store.follow(0, 9)][1:] == [added.seq, int(said)]
 
 
 def test_more_writers_than_places_take_turns_and_no_seq_is_given_twice(open_mongo, make, equal):

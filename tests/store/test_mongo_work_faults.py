@@ -147,7 +147,7 @@ def test_a_server_that_fails_once_is_asked_again(work, mongo_server, data):
 
 
 ASKED = {
-    "cursor": lambda w: w.cursor("route"), "states": lambda w: w.states(["a"]), "is_published": lambda w: w.is_published("a"),
+    "cursor": lambda w: w.cursor("route"), "states": lambda w: w.states(["a"]), "last_published": lambda w: w.last_published("a"),
     "holders": lambda w: w.holders(1), "subjects": lambda w: w.subjects("a", 1), "held": lambda w: w.held(),
     "count_held": lambda w: w.count_held(), "feed": lambda w: w.feed(0, 1), "feed_length": lambda w: w.feed_length(),
     "data_version": lambda w: w.data_version(), "targets": lambda w: w.targets(), "target": lambda w: w.target("a"),

@@ -86,6 +86,15 @@ def test_a_revision_that_the_feed_has_is_refused_by_itself_and_stops_nobody(work
     assert "revision 1 of achievement a1 is in the feed already" in caplog.text
 
 
+def test_the_last_word_of_an_achievement_is_its_highest_revision(work: Work) -> None:
+    assert work.last_published("a1") is None
+    revoked = Published("learning.revoked", "a1", 11, b'{"id":"a1",  "revision":11}')
+    assert work.advance("route", Cursor(), Cursor(1, 0), Output(published=[event(1), event(1, 2), event(1, 10), event(2)]))
+    assert work.last_published("a1") == event(1, 10)
+    assert work.advance("route", Cursor(1, 0), Cursor(2, 0), Output(published=[revoked, event(3)]))
+    assert (work.last_published("a1"), work.last_published("a2"), work.last_published("a")) == (revoked, event(2), None)
+
+
 def test_nothing_is_written_where_another_consumer_has_moved_meanwhile(work: Work) -> None:
     assert work.advance("reread", Cursor(), Cursor(5, 1), Output())
     stale = Output([StateRow("person:1", "c", b"{}")], [event(1)], fences=[("reread", Cursor())])

@@ -11,6 +11,7 @@ from lrs.schema import SettingsInvalid
 from lrs.store.protocols.work import Attempt, Health, TargetRow
 from workers.connectors.registry import SCHEMAS, new_secret, settings_for
 from workers.limits import (
+    APART,
     DAY,
     FAILING_FOR,
     OPENS_AFTER,
@@ -54,6 +55,23 @@ def test_no_more_calls_are_admitted_than_the_burst_and_the_rate_allow(steps: lis
         taken += got
         row = replace(row, health=replace(admission.health, tokens=(admission.health.tokens or 0) - got))
         assert taken <= pace.burst + (now - NOW) / SECOND * pace.rate_per_second + 1e-6
+
+
+@given(st.lists(st.tuples(st.integers(0, SECOND), st.sampled_from((0, -SECOND, -200_000, -APART * SECOND // 2))), max_size=60))
+def test_workers_whose_clocks_are_apart_get_together_what_one_clock_allows(steps: list[tuple[int, int]]) -> None:
+    row, now, taken, pace = target(), NOW, 0, replace(PACE, in_flight=16)
+    for wait, behind in [(0, 0), *steps]:
+        now += wait
+        admission = admit(row, pace, 0, now + behind)
+        taken += admission.calls
+        row = replace(row, health=replace(admission.health, tokens=(admission.health.tokens or 0) - admission.calls))
+        assert taken <= pace.burst + (now - NOW) / SECOND * pace.rate_per_second + 1e-6
+
+
+def test_a_bucket_that_a_wrong_clock_filled_is_filled_again_by_the_right_one() -> None:
+    wrong = replace(target(), health=Health(tokens=0.0, refilled_at=NOW + DAY))
+    right = replace(wrong, health=admit(wrong, PACE, 0, NOW).health)
+    assert admit(right, PACE, 0, NOW + SECOND).calls == PACE.in_flight
 
 
 def test_a_clock_that_goes_back_gives_nothing_away() -> None:

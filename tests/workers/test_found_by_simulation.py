@@ -166,6 +166,61 @@ def test_a_fault_of_the_store_costs_no_attempt(services: Services, monkeypatch: 
     hands.close()
 
 
+def test_an_achievement_that_comes_back_after_its_revoke_is_told_again_with_the_next_revision(services: Services) -> None:
+    old = "https://courses.example/old"
+    send(services, statement("completed"), {**statement("completed"), "object": {"id": old, **TYPED}})
+    route(services)
+    one, other = (event["id"] for event in feed(services))
+    for courses in ([Course(COURSE, "Forklift", aliases=(old,))], [Course(COURSE, "Forklift"), Course(old, "Its own")]):
+        services.store.directory.put_courses(courses)
+        route(services)
+    send(services, {**statement("passed"), "object": {"id": old, **TYPED}})
+    route(services)
+    assert [(event["id"], event["event"], event["revision"]) for event in feed(services)] == [
+        (one, "learning.completed", 1), (other, "learning.completed", 1), (other, "learning.revoked", 2),
+        (other, "learning.completed", 3), (other, "learning.updated", 4)]
+    assert {(row.event_id, row.revision, row.state) for row in services.store.work.deliveries(Wanted(), 9) if row.event_id == other} == {
+        (other, 1, "cancelled"), (other, 2, "cancelled"), (other, 3, "pending"), (other, 4, "pending")}
+
+
+def test_two_courses_that_know_one_achievement_revoke_it_once(services: Services) -> None:
+    old = "https://courses.example/old"
+    services.store.directory.put_courses([Course(COURSE, "Forklift", aliases=(old,))])
+    done = {**statement("completed"), "object": {"id": old, **TYPED}}
+    send(services, done)
+    route(services)
+    services.store.directory.put_courses([Course(COURSE, "Forklift"), Course(old, "Its own")])
+    route(services)
+    send(services, {**statement("voided"), "object": {"objectType": "StatementRef", "id": done["id"]}})
+    route(services)
+    assert all(revisions == list(range(1, len(revisions) + 1)) for revisions in _revisions(services).values())
+    assert {event["event"] for event in feed(services)[-len(_revisions(services)):]} == {"learning.revoked"}
+
+
+def test_what_two_courses_know_falls_with_the_last_of_them(services: Services) -> None:
+    old = "https://courses.example/old"
+    done, passed = ({**statement(verb), "object": {"id": old, **TYPED}} for verb in ("completed", "passed"))
+    send(services, done)
+    route(services)
+    for courses in ([Course(COURSE, "Forklift", aliases=(old,))], [Course(COURSE, "Forklift"), Course(old, "Its own")]):
+        services.store.directory.put_courses(courses)
+        route(services)
+    send(services, passed)
+    route(services)
+    for voided, told in ((done, []), (passed, [("learning.revoked", 3)])):
+        send(services, {**statement("voided"), "object": {"objectType": "StatementRef", "id": voided["id"]}})
+        route(services)
+        assert [(event["event"], event["revision"]) for event in feed(services)] == [
+            ("learning.completed", 1), ("learning.updated", 2), *told]
+
+
+def _revisions(services: Services) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for event in feed(services):
+        found.setdefault(event["id"], []).append(event["revision"])
+    return found
+
+
 def test_a_rebind_cancels_nothing_that_the_person_was_told() -> None:
     done, course = Evidence(5, "s5", NOW, "completed", "acme", "lms", COURSE), Course(COURSE)
     told = fold(None, [done], course=course, subject="person:7", now_us=NOW).state

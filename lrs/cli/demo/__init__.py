@@ -12,6 +12,8 @@ import click
 
 from lrs.cli.demo.checks import LEGS
 from lrs.config import BadSetting, Settings
+from lrs.errors import NotFound
+from lrs.services import store_of
 
 
 @click.command()
@@ -30,12 +32,23 @@ def command(settings: Settings, once: bool, port: int) -> None:
     broken = os.environ.get("LRS_DEMO_BREAK", "")
     if broken and broken not in LEGS:
         raise BadSetting(f'LRS_DEMO_BREAK is one of {", ".join(LEGS)}, not "{broken}"')
+    if settings.store:
+        refuse_a_store_in_use(settings)
     # a SIGTERM must not leave the processes behind
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="concord-demo-"))
     try:
-        code = tell(folder, port=port, once=once, broken=broken)
+        code = tell(folder, store=settings.store, port=port, once=once, broken=broken)
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     sys.exit(code)
+
+
+def refuse_a_store_in_use(settings: Settings) -> None:
+    """Raise `BadSetting` for a database that holds anything: the demo's people and keys are no company's."""
+    try:
+        store_of(settings, first=False).close()
+    except NotFound:
+        return
+    raise BadSetting(f"{settings.shown_place} is in use: the demo needs an empty database (LRS_STORE), or none, for files of its own")

@@ -37,8 +37,9 @@ class Company:
     providers: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def found(folder: Path, processes: Processes, port: int, broken: str) -> Company:
-    """Start the sandboxes and the LRS, and fill the directory. `broken` names the leg to break."""
+def found(folder: Path, processes: Processes, place: str, port: int, broken: str) -> Company:
+    """Start the sandboxes and the LRS, and fill the directory. `place`: the database, '' for files in `folder`; `broken` names the
+    leg to break."""
     data, urls = folder / "data", {}
     for name, module, key in (("hris", "bamboohr", HRIS_KEY), ("crm", "hubspot", CRM_TOKEN), ("zoom", "zoom", ZOOM_SECRET)):
         twin = free_port()
@@ -51,7 +52,7 @@ def found(folder: Path, processes: Processes, port: int, broken: str) -> Company
     url = f"http://127.0.0.1:{port}"
     processes.start("lrs", ["-c", LRS, "--data", str(data), "serve", "--port", str(port)], f"{url}/health/ready",
                     {"LRS_PUBLIC_URL": url})
-    store = open_store(data)
+    store = open_store(place or data)
     for target in (
         TargetRow("hris", "bamboohr", {"url": hris_url, "api_key": "wrong" if broken == "hris" else HRIS_KEY,
                                     "training_type": 18, "allow_private": True}),

@@ -23,13 +23,14 @@ QUIET_SECONDS = 25.0
 VOIDED = ADL + "voided"
 
 
-def tell(folder: Path, *, port: int, once: bool, broken: str) -> int:
-    """Run the story in `folder`; returns the exit code: 0 if every leg came out as it must, else 1."""
+def tell(folder: Path, *, store: str, port: int, once: bool, broken: str) -> int:
+    """Run the story in `folder`, on the database `store` or ('') on files there; returns the exit code: 0 if every leg came out as
+    it must, else 1."""
     began = time.monotonic()
     try:
         with Processes(folder) as processes:
             chapter("1. A company", "an LRS, twins of BambooHR (HRIS), HubSpot (CRM) and Zoom, five people, seven courses")
-            acme = company.found(folder, processes, port, broken)
+            acme = company.found(folder, processes, store, port, broken)
             click.echo(f"   LRS {acme.url}   HRIS {acme.hris_url}   CRM {acme.crm_url}   data {acme.data}")
 
             chapter("2. Statements arrive", "over HTTP, from eight providers, each in its own words")

@@ -9,9 +9,9 @@ from lrs.errors import Conflict
 from lrs.statements.envelope import text
 from lrs.statements.instants import printed
 from lrs.statements.record import Added, Prepared
+from lrs.store.intents import PLACES
 from lrs.store.mongo import references, rows
 from lrs.store.mongo.database import Calls, Document
-from lrs.store.mongo.intents import PLACES
 from lrs.store.mongo.references import Budget
 from lrs.store.mongo.rows import STATEMENTS
 from lrs.store.mongo.voiding import void_target, voided_before

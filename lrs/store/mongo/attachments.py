@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import IO, Any
 
 from bson import Int64
@@ -68,8 +69,9 @@ class StagedPieces:
 class MongoAttachments:
     """`lrs.store.protocols.attachments.Attachments` on MongoDB: what one machine has kept, every machine reads."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, folder: Path | None = None) -> None:
+        """`folder`: of this machine, where data waits until it is kept; unset: the system's place for such."""
+        self._database, self._folder = database, folder
 
     def migrate(self) -> None:
         """Create the collections where they are missing."""
@@ -79,7 +81,9 @@ class MongoAttachments:
         """Receive data into a file of this machine. Raises ValueError for what is no hash."""
         name = _name(sha2)
         with _disk():
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives until it is discarded
+            if self._folder is not None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - it lives until it is discarded
         try:
             for piece in pieces:
                 digest.update(piece)

@@ -11,10 +11,11 @@ from pymongo.errors import PyMongoError
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Added, Prepared
+from lrs.store.intents import Fenced
 from lrs.store.mongo import database
 from lrs.store.mongo.adding import Adding, Same
 from lrs.store.mongo.database import Calls, Database
-from lrs.store.mongo.intents import Fenced, Writer
+from lrs.store.mongo.intents import Writer
 
 AT_MOST = 64
 """Requests in one transaction, so that a long queue does not outlast its deadline."""
@@ -102,13 +103,14 @@ class GroupCommit:
             if time.monotonic() > end:
                 raise StoreUnavailable("other processes take this writer's place again and again") from None
             return False
-        self._writer.stands(low)
+        self._writer.stood(low)
         for request, (added, error) in zip(left, results, strict=True):
             request.result, request.error = added, error
         return True
 
     def _add(self, calls: Calls, group: list[_Request]) -> tuple[list[tuple[list[Added], Exception | None]], int]:
-        adding = Adding(calls, [request.batch for request in group], self._writer.draw(calls))
+        places = self._writer.places(calls)
+        adding = Adding(calls, [request.batch for request in group], self._writer.draw(places))
         results: list[tuple[list[Added], Exception | None]] = []
         for request in group:
             mark = adding.mark()
@@ -121,6 +123,6 @@ class GroupCommit:
                     raise _Refused(request, error) from error
                 results.append(([], error))
         adding.write()
-        return results, self._writer.settle(calls, adding.next, stay=bool(self._waiting))
+        return results, self._writer.settle(places, adding.next, stay=bool(self._waiting))
 
 

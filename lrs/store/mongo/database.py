@@ -2,22 +2,23 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pymongo
 from bson.codec_options import CodecOptions
-from pymongo import MongoClient, ReadPreference, WriteConcern
+from pymongo import IndexModel, MongoClient, ReadPreference, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database as Named
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
-from lrs.errors import StoreUnavailable
+from lrs.errors import StoreUnavailable, WrongState
 
 Document = dict[str, Any]
 Result = TypeVar("Result")
@@ -25,6 +26,8 @@ Write = pymongo.UpdateOne | pymongo.ReplaceOne[Document] | pymongo.InsertOne[Doc
 DUPLICATE, CONFLICT = 11000, 112
 PATIENCE = 5.0
 """Seconds that a call may take, and a transaction with all its repetitions."""
+HELD_UP = 1.0
+"""Seconds of repetitions after which one looks whether what is in the way was left behind."""
 DURABLE = WriteConcern("majority", j=True)
 STANDALONE = (
     "this MongoDB is a single server without a replica set, and has no transactions. One node is enough; to mend it:\n"
@@ -53,6 +56,18 @@ def faults() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise StoreUnavailable(error) from error
+
+
+class Guard(Protocol):
+    """Looks after transactions that others have left open (`lrs.store.mongo.abandoned`)."""
+
+    def tell(self, session: ClientSession) -> None:
+        """A transaction is about to begin in this session."""
+        ...
+
+    def end(self) -> None:
+        """A transaction is held up by others."""
+        ...
 
 
 class Calls:
@@ -125,7 +140,12 @@ class Database:
                 codec_options=CodecOptions())
         except PyMongoError as error:
             raise StoreUnavailable(error) from error
+        except ValueError:
+            # what the driver says of it may quote a password
+            raise StoreUnavailable("what is given as its address is no mongodb:// URL") from None
         self._checked = False
+        self._local = threading.local()
+        self.guard: Guard | None = None
 
     def call(self, name: str, what: Callable[[Any], Result]) -> Result:
         """One call of the driver on a collection. Every one goes through here."""
@@ -133,9 +153,28 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Calls]:
-        """Calls that see what a majority has, one after the other, each at least what the one before it saw."""
+        """Calls that see what a majority has, one after the other, each at least what the one before it saw; within `snapshot`
+        all of them what it saw."""
+        if (moment := getattr(self._local, "moment", None)) is not None:
+            with faults():
+                yield moment
+            return
         with faults(), self._client.start_session(causal_consistency=True) as session:
             yield Calls(self, session)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What this thread reads within is of one moment: a transaction, which the server ends after a while
+        (`transactionLifetimeLimitSeconds`, 60 where nobody has changed it); a look after that raises `StoreUnavailable`."""
+        with faults(), self._client.start_session() as session:
+            session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
+            self._local.moment = Calls(self, session)
+            try:
+                yield
+            finally:
+                self._local.moment = None
+                if session.in_transaction:
+                    session.abort_transaction()
 
     @contextmanager
     def alone(self) -> Iterator[Calls]:
@@ -160,15 +199,19 @@ class Database:
         one time to the next. Raises `StoreUnavailable` when it does not stand within PATIENCE.
         """
         self.check()
-        end = time.monotonic() + PATIENCE
+        began = time.monotonic()
         pause = 0.001
         with faults(), pymongo.timeout(PATIENCE), nullcontext(session) if session else self._client.start_session() as used:
+            if self.guard and not session:
+                self.guard.tell(used)
             while True:
                 try:
                     return self._attempt(used, work)
                 except PyMongoError as error:
-                    if not _passing(error) or time.monotonic() + pause > end:
+                    if not _passing(error) or time.monotonic() + pause > began + PATIENCE:
                         raise
+                if self.guard and time.monotonic() > began + HELD_UP:
+                    self.guard.end()
                 time.sleep(pause * random.random())
                 pause = min(0.1, pause * 2)
 
@@ -219,35 +262,60 @@ class Database:
             if calls.one("probes", {"_id": probe}):
                 raise Standalone(STANDALONE)
 
-    def migrate(self, layout: Layout) -> None:
-        """Create the collections, indexes and documents of a part that are missing, safe beside other processes."""
+    def collections(self) -> set[str]:
+        """The names of all collections that there are."""
+        with faults():
+            return set(self._database.list_collection_names())
+
+    def migrate(self, *layouts: Layout, told: Callable[[str, float], None] = lambda what, share: None) -> None:
+        """Create the collections, indexes and documents of these parts that are missing, safe beside other processes; `told` what is
+        done next, and the share that is done. Raises `WrongState` where an index of a name is another one."""
         self.check()
         with faults(), pymongo.timeout(None):
-            there = set(self._database.list_collection_names())
-            for name, indexes in {"probes": {}, **layout.indexes}.items():
-                if name not in there:
-                    self._create(name)
-                known = {index["name"] for index in self._database[name].list_indexes()}
-                for index, keys in indexes.items():
-                    if index not in known:
-                        self._database[name].create_index(list(keys), name=index, sparse=index in layout.sparse)
+            there = self.collections()
+            self._make("probes", {}, frozenset(), there)
+            for place, layout in enumerate(layouts):
+                for name, indexes in layout.indexes.items():
+                    told(name, place / len(layouts))
+                    self._make(name, indexes, layout.sparse, there)
         with self.alone() as calls:
-            for name, documents in layout.seeds.items():
-                for document in documents():
-                    self._seed(calls, name, document)
+            for layout in layouts:
+                for name, documents in layout.seeds.items():
+                    self._seed(calls, name, documents())
         self.prove()
+
+    def _make(self, name: str, indexes: Mapping[str, Sequence[tuple[str, int]]], sparse: frozenset[str], there: set[str]) -> None:
+        known: dict[str, list[tuple[str, int]]] = {}
+        if name not in there and not indexes:  # else its first index makes it
+            self._create(name)
+        elif name in there and indexes:
+            known = {one["name"]: [(field, int(way)) for field, way in one["key"].items()] for one in self._database[name].list_indexes()}
+        for index, keys in indexes.items():
+            if index in known and known[index] != list(keys):
+                raise WrongState(f"the index {index} of {name} is another one than is needed: drop it, and run lrs migrate again")
+        missing = [IndexModel(list(keys), name=index, sparse=index in sparse) for index, keys in indexes.items() if index not in known]
+        if missing:
+            self._database[name].create_indexes(missing)
+        there.add(name)
 
     def _create(self, name: str) -> None:
         try:
-            self._database.create_collection(name)
+            self._database.create_collection(name, check_exists=False)
         except PyMongoError:
             if name not in self._database.list_collection_names():  # else another process was faster
                 raise
 
-    def _seed(self, calls: Calls, name: str, document: Document) -> None:
-        rest = {key: value for key, value in document.items() if key != "_id"}
-        with suppress(DuplicateKeyError):  # two upserts of one _id: the other's stands
-            calls.update(name, {"_id": document["_id"]}, {"$setOnInsert": rest}, upsert=True)
+    def _seed(self, calls: Calls, name: str, documents: list[Document]) -> None:
+        there = {one["_id"] for one in calls.find(name, {"_id": {"$in": [one["_id"] for one in documents]}}, {"_id": 1})}
+        writes: list[Write] = [pymongo.UpdateOne({"_id": one["_id"]}, {"$setOnInsert": {key: one[key] for key in one if key != "_id"}},
+                                                 upsert=True) for one in documents if one["_id"] not in there]
+        while True:
+            try:
+                calls.write_each(name, writes)
+                return
+            except BulkWriteError as error:
+                if not _passing(error):  # two upserts of one _id: the other's stands
+                    raise
 
     def close(self) -> None:
         """Close every connection; the object is of no use afterwards."""

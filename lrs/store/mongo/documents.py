@@ -30,7 +30,7 @@ class MongoDocuments:
     def get(self, key: Key) -> Document | None:
         """The document that stands there."""
         with self._database.read() as calls:
-            found = _document(calls, calls.one(NAME, {"_id": _name(key)}))
+            found = _document(calls, calls.one(NAME, {"_id": name_of(key)}))
         # document and pieces must be of one time: a transaction sees one
         return found if found is None or isinstance(found.content, bytes) else self._database.write(lambda calls: _held(calls, key))
 
@@ -40,7 +40,7 @@ class MongoDocuments:
         now = self._clock.now()
 
         def work(calls: Calls) -> Document | None:
-            found = calls.one(NAME, {"_id": _name(key)})
+            found = calls.one(NAME, {"_id": name_of(key)})
             made = decide(_document(calls, found))
             if found is not None:
                 calls.delete_many(PIECES, {"document": found["_id"]})
@@ -50,15 +50,13 @@ class MongoDocuments:
                 return None
             updated = max(now, int(found["updated"]) + 1 if found else 0)
             pieces = made.pieces()
-            fields = {"_id": _name(key), "scope": _scope(key), "registration": key.registration, "id": key.id, "kind": key.kind,
-                      "activity": key.activity, "agent": key.agent, "content": next(pieces), "size": Int64(made.size),
-                      "sha1": made.sha1, "content_type": made.content_type, "updated": Int64(updated)}
+            fields = fields_of(key, next(pieces), made.size, made.sha1, made.content_type, updated)
             if found is None:
                 calls.insert(NAME, [fields])
             else:
                 calls.replace(NAME, {"_id": fields["_id"]}, fields)
             for n, piece in enumerate(pieces, 1):
-                calls.insert(PIECES, [{"_id": _name(key) + n.to_bytes(4, "big"), "document": _name(key), "n": n, "piece": piece}])
+                calls.insert(PIECES, [{"_id": name_of(key) + n.to_bytes(4, "big"), "document": name_of(key), "n": n, "piece": piece}])
             return Document(made.content, made.content_type, updated)
 
         return self._database.write(work)
@@ -99,7 +97,7 @@ class _Stored:
 
 
 def _held(calls: Calls, key: Key) -> Document | None:
-    found = _document(calls, calls.one(NAME, {"_id": _name(key)}))
+    found = _document(calls, calls.one(NAME, {"_id": name_of(key)}))
     if found is None or isinstance(found.content, bytes):
         return found
     return Document(spooled(found.pieces(), None, found.sha1), found.content_type, found.updated)
@@ -110,12 +108,18 @@ def _digest(*parts: str) -> bytes:
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()[:16]
 
 
-def _name(key: Key) -> bytes:
+def name_of(key: Key) -> bytes:
     return _digest(key.kind, key.activity, key.agent, key.registration, key.id)
 
 
 def _scope(key: Key) -> bytes:
     return _digest(key.kind, key.activity, key.agent)
+
+
+def fields_of(key: Key, first: bytes, size: int, sha1: str, content_type: str, updated: int) -> Fields:
+    return {"_id": name_of(key), "scope": _scope(key), "registration": key.registration, "id": key.id, "kind": key.kind,
+            "activity": key.activity, "agent": key.agent, "content": first, "size": Int64(size), "sha1": sha1,
+            "content_type": content_type, "updated": Int64(updated)}
 
 
 def _there(key: Key, any_registration: bool) -> Fields:

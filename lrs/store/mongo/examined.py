@@ -10,17 +10,19 @@ from lrs.store.mongo import rows
 from lrs.store.mongo.database import Database, Document
 from lrs.store.mongo.references import SHADOWS, TODO, packed, unpacked
 from lrs.store.mongo.rows import FIELDS, STATEMENTS
-from lrs.store.protocols.examined import IndexRow, Kept
+from lrs.store.protocols.examined import IndexRow, Kept, Linked
 
 SLICE = 500
 REFERRING = 1_000
 WITH_TERMS = FIELDS | {"terms": 1}
+LINKED = dict.fromkeys(("seq", "target", "voided", "terms"), 1)
 
 
 class StatementsExamined:
     """`lrs.store.protocols.examined.ExaminedStatements` of a `MongoStatements`. The index of own terms is the documents' own;
     rows of it are those of references alone."""
 
+    own_rows = False
     _database: Database
 
     def kept(self, after: int, n: int) -> list[Kept]:
@@ -33,6 +35,18 @@ class StatementsExamined:
         with self._database.read() as calls:
             found = calls.find(STATEMENTS, {"seq": {"$in": [Int64(seq) for seq in seqs]}}, WITH_TERMS)
         return {int(one["seq"]): _kept(one) for one in found}
+
+    def linked(self, statement_ids: Iterable[str]) -> dict[str, Linked]:
+        """Those of these statements that are here, voided or not."""
+        names = [rows.key(one) for one in statement_ids]
+        found: dict[str, Linked] = {}
+        with self._database.read() as calls:
+            for start in range(0, len(names), SLICE):
+                for one in calls.find(STATEMENTS, {"_id": {"$in": names[start:start + SLICE]}, "seq": {"$gt": 0}}, LINKED):
+                    target = one.get("target")
+                    found[rows.uuid_text(one["_id"])] = Linked(int(one["seq"]), target and rows.uuid_text(target), one["voided"],
+                                                               tuple(map(int, one["terms"])))
+        return found
 
     def terms_at(self, seqs: Iterable[int]) -> dict[int, frozenset[int]]:
         """The own terms of those of these seqs at which a statement stands."""

@@ -16,14 +16,17 @@ from lrs.store.protocols.mappings import CourseStep, Mapping
 
 NAME = "mappings"
 ACTIVE = "active_mappings"
+REWRITTEN = "rewritten"
 KINDS = ("verbs", "courses")
 LAYOUT = Layout(
-    {NAME: {"by_kind": [("kind", 1), ("number", 1)]}, ACTIVE: {}, **numbers.INDEXES, **directory.LAYOUT.indexes},
-    {"numbers": lambda: numbers.seeds("changes", *(f"{NAME}:{kind}" for kind in KINDS)),
+    {NAME: {"by_kind": [("kind", 1), ("number", 1)]}, ACTIVE: {}, REWRITTEN: {}, **numbers.INDEXES, **directory.LAYOUT.indexes},
+    {"numbers": lambda: numbers.seeds("changes", REWRITTEN, *(f"{NAME}:{kind}" for kind in KINDS)),
      ACTIVE: lambda: [{"_id": kind, "number": Int64(0)} for kind in KINDS]},
 )
 AT_ONCE = 500
 """Readings sent in one call."""
+FORGOTTEN_AT_ONCE = 1_000
+"""Entries removed in one call, so that each ends within its deadline."""
 
 
 class MongoMappings:
@@ -106,9 +109,35 @@ class MongoMappings:
             writes: builtins.list[Write] = [UpdateOne({"seq": seq}, {"$set": {"reading": reading}}) for seq, reading in readings]
             for start in range(0, len(writes), AT_ONCE):
                 calls.write_each(STATEMENTS, writes[start:start + AT_ONCE])
+            if readings:
+                # drawn last: all who rewrite meet at the number, and none waits for the writes of another
+                first = numbers.draw(calls, REWRITTEN, len(readings))
+                log = [{"_id": Int64(first + place), "seq": Int64(seq)} for place, (seq, _) in enumerate(readings)]
+                for start in range(0, len(log), AT_ONCE):
+                    calls.insert(REWRITTEN, log[start:start + AT_ONCE])
             return True
 
         return self._database.write(work)
+
+    def rewritten(self, after: int, n: int) -> Sequence[tuple[int, int]]:
+        """At most n entries (number, seq) of the log of rewritten readings with number > after, in order."""
+        if n < 1:
+            return []
+        with self._database.read() as calls:
+            # the number first: all entries up to it are seen by a later look of the same session
+            bounds = {"$gt": Int64(after), "$lte": Int64(numbers.last(calls, REWRITTEN))}
+            return [(int(one["_id"]), int(one["seq"])) for one in calls.find(REWRITTEN, {"_id": bounds}, sort=[("_id", 1)], limit=n)]
+
+    def forget_rewritten(self, through: int) -> None:
+        """Take the entries up to this number out of the log."""
+        while True:
+            with self._database.read() as calls:
+                wanted = {"_id": {"$lte": Int64(through)}}
+                found = [one["_id"] for one in calls.find(REWRITTEN, wanted, {"_id": 1}, limit=FORGOTTEN_AT_ONCE)]
+            if not found:
+                return
+            with self._database.alone() as calls:
+                calls.delete_many(REWRITTEN, {"_id": {"$in": found}})
 
 
 def _active(calls: Calls, kind: str) -> int:

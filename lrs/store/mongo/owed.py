@@ -54,12 +54,16 @@ def row(one: Document) -> DeliveryRow:
 
 def document(target: str, event: Published, n: int, now: int) -> Document:
     """A new delivery. `n` is the event's number in the feed, by which those of one time are in order."""
-    about = _about(event.body)
     return {"_id": key(webhook_id(target, event.event_id, event.revision)), "n": Int64(n), "target": target, "event": event.event,
-            "event_id": event.event_id, "revision": Int64(event.revision), "revoke": event.event.endswith(".revoked"),
-            **{field: value for field, value in about.items() if isinstance(value, str)},
+            "event_id": event.event_id, "revision": Int64(event.revision), **about(event.event, event.body),
             "payload": event.body, "state": "pending", "attempts": 0, "due": Int64(now), "unclear": False, "tried": False,
             "reached": False, "arrived": False, "released": False, "tries": 0, "why": "", "created": Int64(now)}
+
+
+def about(event: str, body: bytes) -> Document:
+    """What is sought by, of an event and its payload: whether it takes back, the person, the course."""
+    said = {field: value for field, value in _about(body).items() if isinstance(value, str)}
+    return {"revoke": event.endswith(".revoked"), **said}
 
 
 def _about(body: bytes) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class MongoPayloads:
 
     def keep(self, connection: str, kind: str, body: bytes, note: str = "") -> int:
         """Keep it, once a body; its number."""
-        at, name = self._clock.now(), hashlib.sha256(connection.encode() + b"\0" + hashlib.sha256(body).digest()).digest()[:16]
+        at, name = self._clock.now(), named(connection, body)
 
         def work(calls: Calls) -> int:
             known = calls.one(NAME, {"_id": name}, {"n": 1})
@@ -66,3 +66,8 @@ class MongoPayloads:
                 removed += calls.delete_many(NAME, {"_id": {"$in": found}}) if found else 0
             if len(found) < PURGED_AT_ONCE:
                 return removed
+
+
+def named(connection: str, body: bytes) -> bytes:
+    """The `_id` of a payload: one of each body a connection."""
+    return hashlib.sha256(connection.encode() + b"\0" + hashlib.sha256(body).digest()).digest()[:16]

@@ -44,8 +44,10 @@ def any_of(calls: Calls, terms: Sequence[int], after: int, until: int, n: int, f
 class _Postings:
     """One term's positions in order; remembers what it read ahead, and reads more ahead the more is used."""
 
-    def __init__(self, calls: Calls, term: int, ascending: bool, budget: Budget, ahead: int, end: int) -> None:
-        self._calls, self._term, self._budget = calls, Int64(term), budget
+    def __init__(self, calls: Calls, term: int, ascending: bool, budget: Budget, ahead: int, end: int, fields: Document | None) -> None:
+        """`fields`: of the statements themselves, kept in `documents` by their seqs."""
+        self._calls, self._term, self._budget, self._fields = calls, Int64(term), budget, fields
+        self.documents: dict[int, Document] = {}
         self._sign = 1 if ascending else -1
         self._beyond = end
         self._rows: list[Position] = []  # positions times sign, so that they always ascend
@@ -69,7 +71,9 @@ class _Postings:
         sign, size = self._sign, self._size
         seq, via = wanted
         start = seq if via <= 0 else seq + 1
-        own = self._find(STATEMENTS, "seq", start * sign, self._beyond)
+        own = self._find(STATEMENTS, "seq", start * sign, self._beyond, self._fields)
+        if self._fields is not None:
+            self.documents = {int(one["seq"]): one for one in own}
         least = (seq * sign, via * sign)
         others = self._find(SHADOWS, "_id", packed(least), packed((self._beyond, GREATEST if sign > 0 else LEAST)))
         found = [[(int(one["seq"]) * sign, 0) for one in own],
@@ -81,10 +85,10 @@ class _Postings:
         self._used, self._end = 0, not cut
         self._size = min(CHUNK, size * 2)
 
-    def _find(self, name: str, field: str, start: object, end: object) -> list[Document]:
+    def _find(self, name: str, field: str, start: object, end: object, fields: Document | None = None) -> list[Document]:
         bounds = {"$gte": start, "$lte": end} if self._sign > 0 else {"$lte": start, "$gte": end}
         wanted, order = {"terms": self._term, field: bounds}, [(field, self._sign)]
-        return self._calls.find(name, wanted, {"_id": 0, field: 1}, sort=order, limit=self._size)
+        return self._calls.find(name, wanted, fields or {"_id": 0, field: 1}, sort=order, limit=self._size)
 
     def weight(self) -> int:
         """How many positions the term has, counted up to RARE."""
@@ -94,12 +98,19 @@ class _Postings:
 class Walk:
     """The seqs at which all of some terms stand together at one (seq, via), in order, none beyond `end`."""
 
-    def __init__(self, calls: Calls, terms: Sequence[int], ascending: bool, budget: Budget, ahead: int, end: int) -> None:
+    def __init__(self, calls: Calls, terms: Sequence[int], ascending: bool, budget: Budget, ahead: int, end: int,
+                 fields: Document) -> None:
+        """`fields`: what is wanted of the statements. Where one term decides, they come with its positions."""
         self._budget, self._ascending = budget, ascending
-        ranges = [_Postings(calls, term, ascending, budget, ahead, end) for term in terms]
+        whole = fields if len(terms) == 1 else None
+        ranges = [_Postings(calls, term, ascending, budget, ahead, end, whole) for term in terms]
         self._ranges = sorted(ranges, key=_Postings.weight) if len(ranges) > 1 else ranges
         self.reached: int | None = None
         """The seq up to which everything was looked at when the budget ran out."""
+
+    def at_hand(self, seq: int) -> Document | None:
+        """The statement of a seq just found, where it came with the index."""
+        return self._ranges[0].documents.get(seq)
 
     def seek(self, seq: int) -> int | None:
         """The first matching seq at or after this one; None at the end, or when the budget ran out (`reached` set)."""

@@ -83,7 +83,7 @@ class MongoRejections:
 
         def work(calls: Calls) -> None:
             first = numbers.draw(calls, NAME, len(rows))
-            calls.insert(NAME, [_fields(one, first + place) for place, one in enumerate(rows)])
+            calls.insert(NAME, [fields_of(one, first + place) for place, one in enumerate(rows)])
 
         self._database.write(work)
         self.purge(_oldest())
@@ -147,7 +147,7 @@ def _oldest() -> int:
     return time.time_ns() // 1000 - KEPT_US
 
 
-def _fields(one: Rejection, n: int) -> Document:
+def fields_of(one: Rejection, n: int) -> Document:
     """With what it is counted and sought by taken out of its detail, so that no query reads JSON."""
     said = _read(one.detail)
     findings = said.get("findings")

@@ -68,12 +68,12 @@ class MongoStatements(StatementsExamined):
         After 100 000 looks into the index the page ends early, perhaps empty, with a `more`.
         """
         with self._database.read() as calls:
-            return _page(calls, query, self._horizon.through(calls))
+            return _page(calls, query, self._horizon.seen_through(calls))
 
     def follow(self, after: int, n: int) -> list[Record]:
         """At most n records (voided ones included) with seq > after, oldest first, up to consistent-through."""
         with self._database.read() as calls:
-            through = self._horizon.through(calls)
+            through = self._horizon.seen_through(calls)
             found = calls.find(STATEMENTS, {"seq": {"$gt": after, "$lte": through}}, FIELDS, sort=[("seq", 1)], limit=n) if n > 0 else []
         return [rows.record(one) for one in found]
 
@@ -86,7 +86,7 @@ class MongoStatements(StatementsExamined):
     def consistent_through(self) -> int:
         """µs: every record with seq ≤ it is visible now and none can appear later."""
         with self._database.read() as calls:
-            return self._horizon.through(calls)
+            return self._horizon.seen_through(calls)
 
     def last_seq(self) -> int:
         """The seq of the newest statement, 0 if there is none."""
@@ -154,7 +154,7 @@ class _Looking:
         self._at = low if query.ascending else high
         self._budget = postings.Budget(postings.PROBES)
         self._walk = postings.Walk(calls, query.terms, query.ascending, self._budget, query.limit + 1,
-                                   high if query.ascending else low) if query.terms else None
+                                   high if query.ascending else low, FIELDS) if query.terms else None
         self.ended = False
         self.reached: int | None = None
         """Where to go on, when it ended because it cost too much."""
@@ -175,16 +175,19 @@ class _Looking:
 
     def _of_terms(self, walk: postings.Walk, n: int) -> list[Document]:
         seqs: list[int] = []
+        found: dict[int, Document] = {}
         while len(seqs) < n and not self.ended:
             seq = walk.seek(self._at) if self._low <= self._at <= self._high else None
             if seq is None or not self._low <= seq <= self._high:
                 self.ended, self.reached = True, walk.reached
             else:
                 seqs.append(seq)
+                if one := walk.at_hand(seq):
+                    found[seq] = one
                 self._pass(seq)
-        found: dict[int, Document] = {}
-        for start in range(0, len(seqs), postings.AMONG):
-            some = [Int64(seq) for seq in seqs[start:start + postings.AMONG]]
+        missing = [seq for seq in seqs if seq not in found]
+        for start in range(0, len(missing), postings.AMONG):
+            some = [Int64(seq) for seq in missing[start:start + postings.AMONG]]
             found.update((int(one["seq"]), one) for one in self._calls.find(STATEMENTS, {"seq": {"$in": some}}, FIELDS))
         return [found[seq] for seq in seqs]
 

@@ -13,6 +13,7 @@ from lrs.store.mongo.claims import TURN
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Document, Layout, Write
 from lrs.store.mongo.deliveries import Deliveries
+from lrs.store.mongo.examined_work import WorkExamined
 from lrs.store.mongo.targets import Targets
 from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
 
@@ -28,7 +29,7 @@ SEEN_AT_ONCE = 200
 """States read in one call where all of them are looked at."""
 
 
-class MongoWork(Deliveries, Targets):
+class MongoWork(Deliveries, Targets, WorkExamined):
     """`lrs.store.protocols.work.Work` on MongoDB."""
 
     def __init__(self, database: Database, time: Clock | None = None, leases: Clock | None = None) -> None:
@@ -86,10 +87,12 @@ class MongoWork(Deliveries, Targets):
                     known.setdefault(one["subject"], []).append(_state(one))
         return [state for subject in wanted for state in known.get(subject, ())]
 
-    def is_published(self, event_id: str) -> bool:
-        """Whether the feed has a row of this achievement."""
+    def last_published(self, event_id: str) -> Published | None:
+        """What the feed last said of this achievement; None where it has no row of it."""
         with self._database.read() as calls:
-            return calls.one(FEED, {"event_id": event_id}, {"_id": 1}) is not None
+            said = calls.find(FEED, {"event_id": event_id}, {"n": 0})
+        one = max(said, key=lambda one: int(one["revision"]), default=None)
+        return Published(one["event"], one["event_id"], int(one["revision"]), one["body"]) if one else None
 
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence. Fetches every state: for rare questions."""
@@ -155,7 +158,7 @@ def _cursors(calls: Calls, consumers: Sequence[str]) -> dict[str, Cursor]:
 
 
 def _write(state: StateRow) -> Write:
-    name = _digest(state.subject, state.course)
+    name = digest(state.subject, state.course)
     if state.body is None:
         return DeleteOne({"_id": name})
     held = {"held": f"{state.subject}\0{state.course}"} if state.held else {}
@@ -170,7 +173,7 @@ def _state(one: Document) -> StateRow:
 def _publish(calls: Calls, published: Sequence[Published]) -> dict[int, int]:
     """Append to the feed, numbered without a gap; the numbers by index, without those whose revision stands there already.
     All who publish meet at the number, so nobody who appends something else was overlooked."""
-    names = [_digest(one.event_id, str(one.revision)) for one in published]
+    names = [digest(one.event_id, str(one.revision)) for one in published]
     known: set[bytes] = set()
     for some in owed.chunks(dict.fromkeys(names)):
         known |= {one["_id"] for one in calls.find(FEED, {"_id": {"$in": some}}, {"_id": 1})}
@@ -190,6 +193,6 @@ def _publish(calls: Calls, published: Sequence[Published]) -> dict[int, int]:
     return given
 
 
-def _digest(*parts: str) -> bytes:
+def digest(*parts: str) -> bytes:
     # no part can be taken for a piece of its neighbour: each is preceded by its length
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()[:16]

@@ -22,6 +22,16 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """What a statement is to those that refer to it: where it stands, what it refers to itself, its own terms."""
+
+    seq: int
+    target: str | None
+    voided: bool
+    terms: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A row of the feed."""
 
@@ -54,12 +64,19 @@ class Owed:
 class ExaminedStatements(Protocol):
     """The log of statements, for whoever checks it. Every method may raise `StoreUnavailable`."""
 
+    own_rows: bool
+    """Whether `index_rows` has the rows of statements themselves (via 0); else that part of the index is the database's own."""
+
     def kept(self, after: int, n: int) -> list[Kept]:
         """At most n statements with seq > after, oldest first, whether consistent through or not."""
         ...
 
     def kept_at(self, seqs: Iterable[int]) -> dict[int, Kept]:
         """Those of these seqs at which a statement stands."""
+        ...
+
+    def linked(self, statement_ids: Iterable[str]) -> dict[str, Linked]:
+        """Those of these statements that are here, voided or not."""
         ...
 
     def terms_at(self, seqs: Iterable[int]) -> dict[int, frozenset[int]]:
@@ -71,7 +88,7 @@ class ExaminedStatements(Protocol):
         ...
 
     def index_rows(self) -> Iterator[IndexRow]:
-        """Every row of the index at least once, also while rows are added and moved."""
+        """Every row of the index once, also while rows are moved; one that is added meanwhile may be missed."""
         ...
 
     def indexed(self, rows: Iterable[IndexRow]) -> set[IndexRow]:

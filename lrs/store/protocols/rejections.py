@@ -66,3 +66,11 @@ class Rejections(Protocol):
     def purge(self, older_than: int) -> int:
         """Remove what came before this time (µs since 1970 UTC); how many."""
         ...
+
+    def count(self) -> int:
+        """How many are kept."""
+        ...
+
+    def flush(self) -> None:
+        """Write what this process has buffered. Raises `StoreUnavailable`."""
+        ...

@@ -49,3 +49,27 @@ class Statements(Protocol):
     def consistent_through(self) -> int:
         """µs: every record with seq ≤ it is visible now and none can appear later."""
         ...
+
+    def last_seq(self) -> int:
+        """The seq of the newest statement, 0 if there is none."""
+        ...
+
+    def count_after(self, seq: int) -> int:
+        """How many statements have a seq above this one."""
+        ...
+
+    def count(self) -> int:
+        """How many statements are stored, voided ones included."""
+        ...
+
+    def data_version(self) -> int:
+        """A number that is another one whenever somebody else has stored statements since it was read last."""
+        ...
+
+    def merge_postings(self, max_rows: int = ...) -> int:
+        """Put at most this many young index rows where they stay; how many, 0 when none is left. For the worker, between requests."""
+        ...
+
+    def do_shadow_todo(self, pairs: int = ...) -> bool:
+        """Write a slice of the index rows of references that a request left over; False when nothing is left."""
+        ...

@@ -225,8 +225,8 @@ class Work(Protocol):
         """At most `limit` subjects of whom something is known and whose key begins so, in order."""
         ...
 
-    def is_published(self, event_id: str) -> bool:
-        """Whether the feed has a row of this achievement."""
+    def last_published(self, event_id: str) -> Published | None:
+        """What the feed last said of this achievement: its highest revision; None where it has no row of it."""
         ...
 
     def holders(self, seq: int) -> list[str]:
@@ -283,4 +283,59 @@ class Work(Protocol):
     def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
         """Make finished deliveries due again under the same id; `dry` only counts them. Later revisions of theirs that
         were delivered go again after them, and count. Without `ids` or `state`, cancelled ones stay."""
+        ...
+
+    def held(self, limit: int = ...) -> list[StateRow]:
+        """States with an achievement that waits for a person."""
+        ...
+
+    def count_held(self) -> int:
+        """How many there are."""
+        ...
+
+    def feed_length(self) -> int:
+        """The number of the last row of the feed."""
+        ...
+
+    def data_version(self) -> int:
+        """A number that is another one whenever somebody else has written what may give a worker something to do since it was
+        read last."""
+        ...
+
+    def expire_leases(self, targets: Sequence[str], owner: str, now: int) -> int:
+        """Make leases of other owners due at once, as unclear attempts: for the only worker, at its start, and for targets that
+        drop a repeated webhook-id."""
+        ...
+
+    def release(self, wanted: Wanted, *, now: int) -> int:
+        """Make parked deliveries due again; how many."""
+        ...
+
+    def count_by_state(self) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        ...
+
+    def oldest_due(self, target: str, now: int) -> int | None:
+        """Since when (µs) the longest due delivery of a target has been due; None if none is."""
+        ...
+
+    def payload(self, delivery_id: str) -> bytes | None:
+        """The bytes that a delivery carries; None if there is none of this id."""
+        ...
+
+    def add_target(self, target: TargetRow) -> bool:
+        """Keep a new target; False if its name is taken."""
+        ...
+
+    def targets(self) -> list[TargetRow]:
+        """All of them, by name."""
+        ...
+
+    def target(self, name: str) -> TargetRow | None:
+        """The target of this name."""
+        ...
+
+    def set_target_state(self, name: str, state: str, why: str = ...) -> bool:
+        """active | paused | disabled. Making it active forgets its faults and makes what waits due at once. False if there is
+        none."""
         ...

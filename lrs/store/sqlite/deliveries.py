@@ -44,7 +44,7 @@ SCRIPTS = (
 UNLIMITED = Unlimited()
 FOR_EVER = 1 << 62
 FINISHED = "('delivered', 'dead', 'cancelled')"
-_MAY_HAVE_ARRIVED = """EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.id AND attempts.state NOT IN ('parked', 'cancelled')
+MAY_HAVE_ARRIVED = """EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.id AND attempts.state NOT IN ('parked', 'cancelled')
   AND (status IS NULL OR status NOT BETWEEN 400 AND 499))"""
 ROW = "id, target, event, event_id, revision, state, attempts, due, why, created"
 
@@ -165,7 +165,7 @@ class Deliveries:
             return len(ids)
         with self._database.write() as db:
             return db.executemany(
-                f"""UPDATE deliveries SET unclear = (state = 'delivered' OR unclear OR {_MAY_HAVE_ARRIVED}), state = 'pending',
+                f"""UPDATE deliveries SET unclear = (state = 'delivered' OR unclear OR {MAY_HAVE_ARRIVED}), state = 'pending',
                       attempts = 0, lost = 0, due = ?, why = 'replayed'
                     WHERE id = ? AND state IN {FINISHED}""", [(now, key) for key in ids]).rowcount
 

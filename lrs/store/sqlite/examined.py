@@ -1,25 +1,28 @@
 """What checks of a store's promises read of the SQLite files."""
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lrs.statements.record import Record
-from lrs.store.protocols.examined import Achievement, Event, IndexRow, Kept, Owed
+from lrs.store.protocols.examined import Achievement, Event, IndexRow, Kept, Linked, Owed
 from lrs.store.protocols.work import Cursor
 from lrs.store.sqlite import rows
 from lrs.store.sqlite.database import Database
 
 SLICE = 5_000
 LEAST = -(1 << 63)
+AMONG = 500
+"""Ids looked up at once."""
 TREES = ("terms_recent", "terms_main")
-"""In this order, after those that wait: what is moved on meanwhile is met twice, and never missed."""
 
 
 class StatementsExamined:
     """`lrs.store.protocols.examined.ExaminedStatements` of a `SqliteStatements`."""
 
+    own_rows = True
     _database: Database
 
     def kept(self, after: int, n: int) -> list[Kept]:
@@ -33,6 +36,18 @@ class StatementsExamined:
         with self._database.read() as db:
             found = (db.execute(f"SELECT {rows.COLUMNS}, terms FROM statements WHERE seq = ?", (seq,)).fetchone() for seq in seqs)
             return {one.record.seq: one for one in map(_kept, filter(None, found))}
+
+    def linked(self, statement_ids: Iterable[str]) -> dict[str, Linked]:
+        """Those of these statements that are here, voided or not."""
+        names = [rows.key(one) for one in statement_ids]
+        found: dict[str, Linked] = {}
+        with self._database.read() as db:
+            for start in range(0, len(names), AMONG):
+                some = names[start:start + AMONG]
+                for name, seq, target, voided, terms in db.execute(
+                        f"SELECT id, seq, target, voided, terms FROM statements WHERE id IN ({','.join('?' * len(some))})", some):
+                    found[rows.uuid_text(name)] = Linked(seq, target and rows.uuid_text(target), bool(voided), rows.unpacked(terms))
+        return found
 
     def terms_at(self, seqs: Iterable[int]) -> dict[int, frozenset[int]]:
         """The own terms of those of these seqs at which a statement stands, and nothing else of it: every row of the index asks."""
@@ -48,26 +63,22 @@ class StatementsExamined:
             return [rows.record(row) for row in found]
 
     def index_rows(self) -> Iterator[IndexRow]:
-        """Every row of those that wait and of both trees, a slice a snapshot."""
-        last = LEAST
-        while True:
+        """Every row of those that wait, and of both trees, which are walked together: a row that goes from one to the other keeps
+        its place."""
+        with self._database.read() as db:
+            young = {seq: rows.unpacked(terms) for seq, terms in db.execute("SELECT seq, terms FROM terms_waiting")}
+        yield from ((term, seq, 0) for seq, terms in young.items() for term in terms)
+        at: IndexRow | None = (LEAST, LEAST, LEAST)
+        while at is not None:
             with self._database.read() as db:
-                young = db.execute("SELECT seq, terms FROM terms_waiting WHERE seq > ? ORDER BY seq LIMIT ?",
-                                   (last, SLICE // 10)).fetchall()
-            yield from ((term, seq, 0) for seq, terms in young for term in rows.unpacked(terms))
-            if not young:
-                break
-            last = young[-1][0]
-        for tree in TREES:
-            at: IndexRow = (LEAST, LEAST, LEAST)
-            while True:
-                with self._database.read() as db:
-                    some: list[IndexRow] = db.execute(f"SELECT term, seq, via FROM {tree} WHERE (term, seq, via) > (?, ?, ?) "
-                                                      "ORDER BY term, seq, via LIMIT ?", (*at, SLICE)).fetchall()
-                yield from some
-                if len(some) < SLICE:
-                    break
-                at = some[-1]
+                found: list[list[IndexRow]] = [
+                    db.execute(f"SELECT term, seq, via FROM {tree} WHERE (term, seq, via) > (?, ?, ?) ORDER BY term, seq, via LIMIT ?",
+                               (*at, SLICE)).fetchall() for tree in TREES]
+            # behind the last row of a list that was cut off there may be rows of it that are not here
+            at = min((some[-1] for some in found if len(some) == SLICE), default=None)
+            for some in found:
+                # what waited before has been given, wherever it is by now
+                yield from (row for row in (some if at is None else some[:bisect_right(some, at)]) if row[2] or row[1] not in young)
 
     def indexed(self, wanted: Iterable[IndexRow]) -> set[IndexRow]:
         """Those of these rows that wait, or that one of the trees has."""

@@ -73,10 +73,12 @@ class SqliteWork(Deliveries, Targets, WorkExamined):
             return [StateRow(subject, course, bytes(body), bool(held)) for wanted in dict.fromkeys(subjects)
                     for subject, course, body, held in db.execute("SELECT * FROM states WHERE subject = ? ORDER BY course", (wanted,))]
 
-    def is_published(self, event_id: str) -> bool:
-        """Whether the feed has a row of this achievement."""
+    def last_published(self, event_id: str) -> Published | None:
+        """What the feed last said of this achievement; None where it has no row of it."""
         with self._database.read() as db:
-            return db.execute("SELECT 1 FROM feed WHERE event_id = ? LIMIT 1", (event_id,)).fetchone() is not None
+            row = db.execute("SELECT event, revision, body FROM feed WHERE event_id = ? ORDER BY revision DESC LIMIT 1",
+                             (event_id,)).fetchone()
+        return Published(row[0], event_id, row[1], bytes(row[2])) if row else None
 
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence; looks at every state (about 1 s a gigabyte)."""

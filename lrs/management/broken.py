@@ -1,0 +1,16 @@
+"""A promise of a store that does not hold."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Told = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise that does not hold: which (a key of `verify.PROMISES`), of what, and what was seen instead."""
+
+    promise: str
+    where: str
+    seen: str

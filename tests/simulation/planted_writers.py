@@ -1,0 +1,109 @@
+"""Faults of a log that many processes write, each planted in one place of its intents or promises."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lrs.store import intents
+from lrs.store.intents import BEAT_US, LEASE_US, PLACES, Intent, Promise, Table, complete
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def no_intent_before_the_seq(patch: pytest.MonkeyPatch) -> None:
+    whole = Intent.open
+
+    def open_(self: Any) -> None:
+        whole(self)
+        self._table.change(self._place, {}, {"low": 0})
+    patch.setattr(Intent, "open", open_)
+    patch.setattr(Intent, "draw", lambda self, table: intents.first_seq(self._place, max(self._now(), table.look().reached + 1)))
+    patch.setattr(Intent, "settle", _settled_by_anybody)
+
+
+def _settled_by_anybody(self: Any, table: Table, after: int, *, stay: bool) -> int:
+    table.change(self._place, {}, {"low": after if stay else 0, "high": after - PLACES})
+    return after if stay else 0
+
+
+def a_writer_that_was_given_up_commits(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Intent, "draw", lambda self, table: intents.first_seq(self._place, max(self._now(), self._low)))
+    patch.setattr(Intent, "settle", _settled_by_anybody)
+
+
+def a_seq_by_the_clock_alone(patch: pytest.MonkeyPatch) -> None:
+    whole = Intent.draw
+
+    def draw(self: Any, table: Table) -> int:
+        whole(self, table)
+        return intents.first_seq(self._place, self._now())
+    patch.setattr(Intent, "draw", draw)
+
+
+def a_seq_of_any_place(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(intents, "first_seq", lambda place, least: least)
+
+
+def intents_are_looked_at_first(patch: pytest.MonkeyPatch) -> None:
+    def through(self: Any, table: Table) -> int:
+        standing, now = table.look().standing, self._now()
+        reached = table.look().reached
+        if now - reached > BEAT_US:
+            table.give(reached := now)
+        if oldest := intents.dead(self._since(standing, now), now):
+            self._end(table, oldest)
+        self._said = max(self._said, complete(reached, standing))
+        return int(self._said)
+    patch.setattr(Promise, "through", through)
+
+
+def an_old_intent_is_no_intent(patch: pytest.MonkeyPatch) -> None:
+    whole = intents.complete
+    patch.setattr(intents, "complete", lambda reached, standing: whole(reached, [one for one in standing if reached - one.low < LEASE_US]))
+
+
+def intents_are_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(intents, "complete", lambda reached, standing: reached)
+
+
+def a_promise_without_its_intent_itself(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(intents, "complete", lambda reached, standing: min([reached, *(one.low + LEASE_US for one in standing)]))
+
+
+def a_promise_that_falls_back(patch: pytest.MonkeyPatch) -> None:
+    whole = Promise.through
+
+    def through(self: Any, table: Table) -> int:
+        self._said = 0
+        return whole(self, table)
+    patch.setattr(Promise, "through", through)
+
+
+def nobody_ends_the_intents_of_the_dead(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(intents, "dead", lambda since, now: None)
+
+
+def an_intent_that_is_ahead_is_never_old(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Promise, "_since", lambda self, standing, now: {one: one.low for one in standing})
+
+
+def what_is_promised_is_not_written_down(patch: pytest.MonkeyPatch) -> None:
+    whole = Promise.through
+
+    class Mute:
+        def __init__(self, table: Table) -> None:
+            self.look, self.change, self.end_session = table.look, table.change, table.end_session
+
+        def give(self, time: int) -> None:
+            pass
+    patch.setattr(Promise, "through", lambda self, table: whole(self, Mute(table)))
+
+
+PLANTED: dict[str, Plant] = {plant.__name__: plant for plant in (
+    no_intent_before_the_seq, a_writer_that_was_given_up_commits, a_seq_by_the_clock_alone, a_seq_of_any_place,
+    intents_are_looked_at_first, an_old_intent_is_no_intent, intents_are_not_looked_at, a_promise_without_its_intent_itself,
+    a_promise_that_falls_back, nobody_ends_the_intents_of_the_dead, an_intent_that_is_ahead_is_never_old,
+    what_is_promised_is_not_written_down)}
+"""By name; each is called with a monkeypatch that takes it out again."""
