@@ -12,7 +12,7 @@ from lrs.store.mongo import rows
 STATEMENT, TARGET = str(uuid.uuid4()), str(uuid.uuid4())
 
 
-@pytest.mark.parametrize("target, voids", [(None, None), (TARGET, None), (TARGET, TARGET)])
+@pytest.mark.parametrize(("target", "voids"), [(None, None), (TARGET, None), (TARGET, TARGET)])
 def test_what_was_prepared_is_read_back_from_its_document(target: str | None, voids: str | None) -> None:
     new = Prepared(STATEMENT, (b"", b"|body"), b"body", (7, -(1 << 63)), b'{"verb":"completed"}', "key", "acme", target, voids)
     statements = mongomock.MongoClient().lrs.statements
