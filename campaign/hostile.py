@@ -82,7 +82,8 @@ def fuzz(folder: Path, seed: int, count: int) -> str:
                 wrong = judged(one, answer.status, body, took)
                 must(not wrong, f"request {n} of seed {seed}: {wrong}\n{one.printed()}")
     told = ", ".join(f"{n} × {status}" for status, n in sorted(statuses.items()))
-    return f"{count} mutated requests over {routes} routes: {told}; none 5xx but of /health/ready, which finds no worker there; the slowest {slowest * 1000:.0f} ms"
+    return (f"{count} mutated requests over {routes} routes: {told}; none 5xx but of /health/ready, which finds no worker there; "
+            f"the slowest {slowest * 1000:.0f} ms")
 
 
 def judged(one: Request, status: int, body: bytes, took: float) -> str:
