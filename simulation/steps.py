@@ -93,10 +93,11 @@ def turn(world: World, worker: Worker | None) -> None:
     """A deliverer records what ended and claims for its free hands."""
     assert worker is not None
     ended, wall, true = worker.ended, world.clocks.wall(), world.clocks.true
-    hands, eased = worker.hands, dict(world.watch.eased)
+    hands, eased, heard = worker.hands, dict(world.watch.eased), world.watch.heard()
     try:
         calls = hands.turn(ended, world.rng.randrange(9))
     finally:
+        overtaken = {name for name, count in world.watch.heard().items() if count != heard.get(name, 0)}
         world.watch.recorded(ended, eased)  # what was written stands, whatever became of the writer
     worker.ended = worker.ended[len(ended):]
     for one in (one for call in calls for one in call):
@@ -109,7 +110,7 @@ def turn(world: World, worker: Worker | None) -> None:
     if ended or calls:
         claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
         world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
-    world.watch.claimed(calls, wall)
+    world.watch.claimed(calls, wall, overtaken)
     world.poison(calls)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class Bucket:
     rests: int = 0
     until: int = 0
     asked: int = 0
+    heard: int = 0
+    """How many calls' ends have been recorded."""
 
 
 @dataclass
@@ -146,8 +148,13 @@ class Watch:
         must(not order or order[-1] < event["revision"] or key in self.replayed, "an achievement's events arrive in order", order, event)
         order.append(event["revision"])
 
-    def claimed(self, calls: Sequence[Sequence[Claimed]], wall: int) -> None:
-        """A worker was given these calls to make."""
+    def heard(self) -> dict[str, int]:
+        """How many calls of each target have been recorded as ended."""
+        return {name: bucket.heard for name, bucket in self.buckets.items()}
+
+    def claimed(self, calls: Sequence[Sequence[Claimed]], wall: int, overtaken: Set[str] = frozenset()) -> None:
+        """A worker was given these calls to make. `overtaken`: targets of which others recorded something meanwhile, before
+        or after."""
         out = self.store.outgoing.now
         for call in calls:
             name = call[0].target
@@ -158,18 +165,20 @@ class Watch:
                     must(one.attempts == used, "attempts are counted right", one.id, one.attempts, used)
                     must(wall >= due or not self.steady, "nothing is sent before it is due", one.id, wall - due)
             if self.steady:
-                self._admitted(name, wall)
+                self._admitted(name, wall, name in overtaken)
         if self.steady:
             for name, connector in self.connectors.items():
                 leases = {row.lease for row in out.owed.values() if row.target == name and row.state == "leased"}
                 must(len(leases) <= PACES[connector][2], "no more calls are in flight than a target may have", name, len(leases))
 
-    def _admitted(self, name: str, wall: int) -> None:
+    def _admitted(self, name: str, wall: int, overtaken: bool) -> None:
         rate, burst, _ = PACES[self.connectors[name]]
         bucket = self.buckets.setdefault(name, Bucket(float(burst), wall))
         bucket.level = min(float(burst), bucket.level + (wall - bucket.at) / SECOND * rate) - 1
         bucket.at = wall
         must(bucket.level > -1e-6, "no more calls are made than a target may get", name, bucket.level)
+        if overtaken:
+            return
         must(wall >= bucket.until, "an open breaker rests", name, bucket.until - wall)
         must(wall >= bucket.asked, "who asks to be left alone is", name, bucket.asked - wall)
 
@@ -213,6 +222,7 @@ class Watch:
         bucket = self.buckets.get(name)
         if bucket is None:
             return
+        bucket.heard += 1
         bucket.asked = max(bucket.asked, *(one.not_before for one in call))
         if says & {"up", "refused"} or (says == {"slow"}):
             bucket.down = bucket.rests = bucket.until = 0
