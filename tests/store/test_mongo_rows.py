@@ -1,15 +1,13 @@
 """A statement's document is that statement again: the shape alone, on a mock, without a server."""
 from __future__ import annotations
 
-import uuid
-
 import mongomock
 import pytest
 
 from lrs.statements.record import Prepared, Record
 from lrs.store.mongo import rows
 
-STATEMENT, TARGET = str(uuid.uuid4()), str(uuid.uuid4())
+STATEMENT, TARGET = "7ccd3322-e1a5-411a-a67d-6a735c76f119", "6690e6c9-3ef0-4ed3-8b37-7f3964730bee"
 
 
 @pytest.mark.parametrize(("target", "voids"), [(None, None), (TARGET, None), (TARGET, TARGET)])
