@@ -70,8 +70,16 @@ class Forbidden(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The store could not answer, nothing was half done (answered 503 with Retry-After, seconds)."""
+    """The store could not answer, nothing was half done (answered 503 with Retry-After, seconds). `advice` is for the client."""
+
+    advice = "the store is unavailable; nothing was stored, send it again"
 
     def __init__(self, original: BaseException | str, retry_after: int = 2) -> None:
         super().__init__(f"the store is unavailable: {original}")
         self.original, self.retry_after = original, retry_after
+
+
+class Undecided(StoreUnavailable):
+    """The store was asked to commit and did not say whether it did: all of it stands, or nothing."""
+
+    advice = "the store did not say whether this was stored, all or nothing; send it again with the ids of its statements in it"

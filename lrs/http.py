@@ -41,6 +41,7 @@ from lrs.errors import (
     StoreUnavailable,
     Taken,
     TooLarge,
+    Undecided,
     WrongState,
 )
 from lrs.ingest import conflicts
@@ -89,6 +90,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     DocumentExists: Answer(409, "document_exists"),
     PreconditionFailed: Answer(412, "precondition_failed"),
     TooLarge: Answer(413, "too_large", help="docs/settings.md"),
+    Undecided: Answer(503, "store_undecided", headers=lambda error: {"Retry-After": str(error.retry_after)}),
     StoreUnavailable: Answer(503, "store_unavailable", headers=lambda error: {"Retry-After": str(error.retry_after)}),
 }
 """Error → answer; what is not in it is either an HTTP error of the router or a fault of ours (500, no detail)."""
@@ -330,14 +332,12 @@ def _conflict(error: Conflict) -> dict[str, Any]:
 
 def _message(error: Exception) -> str:
     if isinstance(error, BatchRefused):
-        return (
-            f"{error.bad} of {error.bad + error.valid} statements broken; nothing was stored "
-            f"({error.valid} valid statements not stored)"
-        )
+        return (f"{error.bad} of {error.bad + error.valid} statements broken; nothing was stored "
+                f"({error.valid} valid statements not stored)")
     if isinstance(error, Invalid):
         return str(error) or "the request breaks a rule"
     if isinstance(error, StoreUnavailable):
-        return "the store is unavailable; nothing was stored, send it again"
+        return error.advice
     return str(error)
 
 

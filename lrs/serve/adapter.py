@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+from lrs.errors import StoreUnavailable
 from lrs.http import ARRIVED
 from lrs.metrics import Metrics
 from lrs.serve.gateway import Answer, Wsgi, call, environ, refusal
@@ -176,8 +177,7 @@ class Adapter:
             return refusal(408, "body_too_slow", why, Connection="close")
         except OSError as fault:
             _log.warning("a body could not be kept: %s", fault)
-            return refusal(503, "store_unavailable", "the store is unavailable; nothing was stored, send it again", Retry_After="2",
-                           Connection="close")
+            return refusal(503, "store_unavailable", StoreUnavailable.advice, Retry_After="2", Connection="close")
         except Exception as fault:
             # The client went away, or its framing is broken: there is no one to tell, or nothing better to say.
             _log.debug("a body could not be read: %s", fault)

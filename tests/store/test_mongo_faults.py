@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 
 import pytest
 from pymongo.errors import AutoReconnect
 from real_mongo import Mongo
 
-from lrs.errors import StoreUnavailable
+from lrs.errors import StoreUnavailable, Undecided
 from lrs.statements.record import Query
 from lrs.store.mongo.database import Database
 from lrs.store.mongo.statements import MongoStatements
@@ -168,6 +169,24 @@ def test_a_server_that_fails_once_is_asked_again(open_mongo, mongo_server, make,
     assert [record.id for record in store.page(Query(ascending=True)).records][1:] == [one.id for one in batch]
 
 
+def test_a_commit_that_is_never_answered_is_undecided_and_may_be_sent_again(store, mongo_server, make, equal, monkeypatch):
+    monkeypatch.setattr("lrs.store.mongo.database.PATIENCE", 1.0)
+    store.add([make()], equal)
+    batch = [make(), make()]
+    data = {"failCommands": ["commitTransaction"], "closeConnection": True}
+    mongo_server.client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
+    try:
+        assert isinstance(fault_of(store, batch, equal), Undecided)
+    finally:
+        mongo_server.client.admin.command("configureFailPoint", "failCommand", mode="off")
+    assert store.count() in (1, 3)
+    end = time.monotonic() + 30  # what stands open on the server is ended by whoever it holds up
+    while fault_of(store, batch, equal):
+        assert time.monotonic() < end
+        store.consistent_through()
+    assert store.count() == 3
+
+
 @pytest.mark.slow
 def test_a_server_that_is_killed_and_started_again_has_what_it_acknowledged_and_no_half_batch(tmp_path, make, equal, monkeypatch):
     monkeypatch.setattr("lrs.store.mongo.database.PATIENCE", 2.0)
@@ -175,12 +194,13 @@ def test_a_server_that_is_killed_and_started_again_has_what_it_acknowledged_and_
     database = Database(server.url("killed"))
     store = MongoStatements(database)
     store.migrate()
-    acknowledged, unknown, stop = [], [], threading.Event()
+    acknowledged, unknown, refused, stop = [], [], [], threading.Event()
 
     def write():
         while not stop.is_set():
             batch = [make() for _ in range(5)]
-            (unknown if fault_of(store, batch, equal) else acknowledged).append([one.id for one in batch])
+            fault = fault_of(store, batch, equal)
+            (unknown if isinstance(fault, Undecided) else refused if fault else acknowledged).append([one.id for one in batch])
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:
@@ -193,10 +213,11 @@ def test_a_server_that_is_killed_and_started_again_has_what_it_acknowledged_and_
     stop.set()
     for thread in threads:
         thread.join()
-    there = {name: store.get(name) is not None for batch in (*acknowledged, *unknown) for name in batch}
+    there = {name: store.get(name) is not None for batch in (*acknowledged, *unknown, *refused) for name in batch}
     assert len(acknowledged) > 10
     assert all(there[name] for batch in acknowledged for name in batch)
     assert all(len({there[name] for name in batch}) == 1 for batch in unknown)
+    assert not any(there[name] for batch in refused for name in batch), "its sender was told that nothing was stored"
     assert store.add([make()], equal)
     database.close()
     server.stop()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pymongo
 from pymongo.errors import PyMongoError
 
-from lrs.errors import StoreUnavailable
+from lrs.errors import StoreUnavailable, Undecided
 from lrs.statements.record import Added, Prepared
 from lrs.store.intents import Fenced
 from lrs.store.mongo import database
@@ -79,7 +79,8 @@ class GroupCommit:
         except BaseException as error:
             self._writer.withdraw()
             for request in left:
-                request.error = StoreUnavailable(getattr(error, "original", error))
+                request.error = Undecided(error.original) if isinstance(error, Undecided) else \
+                    StoreUnavailable(getattr(error, "original", error))
             if not isinstance(error, (StoreUnavailable, PyMongoError)):
                 raise
         finally:

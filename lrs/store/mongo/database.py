@@ -18,12 +18,13 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 
-from lrs.errors import StoreUnavailable, WrongState
+from lrs.errors import StoreUnavailable, Undecided, WrongState
 
 Document = dict[str, Any]
 Result = TypeVar("Result")
 Write = pymongo.UpdateOne | pymongo.ReplaceOne[Document] | pymongo.InsertOne[Document] | pymongo.DeleteOne
 DUPLICATE, CONFLICT = 11000, 112
+UNKNOWN = "UnknownTransactionCommitResult"
 PATIENCE = 5.0
 """Seconds that a call may take, and a transaction with all its repetitions."""
 HELD_UP = 1.0
@@ -55,7 +56,12 @@ def faults() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise StoreUnavailable(error) from error
+        raise StoreUnavailable(_brief(error)) from error
+
+
+def _brief(error: PyMongoError) -> str:
+    """What the driver says, without the settings and the topology that follow it."""
+    return str(error).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
 
 
 class Guard(Protocol):
@@ -139,7 +145,7 @@ class Database:
                 read_preference=ReadPreference.PRIMARY, write_concern=DURABLE, read_concern=ReadConcern("majority"),
                 codec_options=CodecOptions())
         except PyMongoError as error:
-            raise StoreUnavailable(error) from error
+            raise StoreUnavailable(_brief(error)) from error
         except ValueError:
             # what the driver says of it may quote a password
             raise StoreUnavailable("what is given as its address is no mongodb:// URL") from None
@@ -227,13 +233,18 @@ class Database:
         return result
 
     def commit(self, session: ClientSession) -> None:
-        """Commit; asked again as long as the answer is lost and there is time."""
+        """Commit; asked again as long as the answer is lost and there is time. Raises `Undecided` when it stays lost."""
+        lost = False
         while True:
             try:
                 session.commit_transaction()
                 return
             except PyMongoError as error:
-                if error.timeout or not error.has_error_label("UnknownTransactionCommitResult"):
+                # one that is told that its transaction is gone may do it again, even after an answer that was lost
+                lost = (lost or error.has_error_label(UNKNOWN)) and not error.has_error_label("TransientTransactionError")
+                if lost and (error.timeout or not error.has_error_label(UNKNOWN)):
+                    raise Undecided(_brief(error)) from error
+                if not lost:
                     raise
 
     def hello(self) -> Document:
