@@ -13,6 +13,8 @@ from pathlib import Path
 
 CAMPAIGNS = ("kill", "production", "facts", "store", "receivers", "hostile", "broker", "long")
 """Each a module of this package with `run(folder, seed, cycles) -> str`."""
+ON_MONGO = ("receivers", "broker")
+"""Those that `run(…, mongo=True)` on MongoDB too; `production` is always on it."""
 
 
 def main() -> int:
@@ -21,18 +23,23 @@ def main() -> int:
     parser.add_argument("--only", choices=CAMPAIGNS, action="append", help="One campaign; may be repeated. Default: all.")
     parser.add_argument("--seed", type=int, default=None, help="What chance begins with; default: a new one, which is printed.")
     parser.add_argument("--cycles", type=int, default=None, help="How much: see docs/campaigns.md.")
+    parser.add_argument("--mongo", action="store_true", help=f"{' and '.join(ON_MONGO)} on MongoDB, the broker's with two web processes.")
     parser.add_argument("--folder", type=Path, default=None, help="Where the stores lie; default: the temporary folder.")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
     good = True
-    for name in given.only or CAMPAIGNS:
-        again = f"python -m campaign --only {name} --seed {seed}" + (f" --cycles {given.cycles}" if given.cycles else "")
+    for name in given.only or (ON_MONGO if given.mongo else CAMPAIGNS):
+        if given.mongo and name not in ON_MONGO:
+            parser.error(f"--mongo is for {' and '.join(ON_MONGO)}")
+        again = f"python -m campaign --only {name} --seed {seed}" + (f" --cycles {given.cycles}" if given.cycles else "") + \
+            " --mongo" * given.mongo
         print(f"{name}: {again}", flush=True)
         began = time.monotonic()
         try:
             run: Callable[..., str] = import_module(f"campaign.{name}").run
             with tempfile.TemporaryDirectory(dir=given.folder, prefix=f"campaign-{name}-") as folder:
-                said = run(Path(folder), seed, **({"cycles": given.cycles} if given.cycles else {}))
+                more: dict[str, int | bool] = {"cycles": given.cycles} if given.cycles else {}
+                said = run(Path(folder), seed, **(more | ({"mongo": True} if given.mongo else {})))
         except (Exception, SystemExit) as fault:
             good = False
             traceback.print_exc()

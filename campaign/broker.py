@@ -7,8 +7,6 @@ import http.client
 import json
 import os
 import random
-import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -19,8 +17,10 @@ from pathlib import Path
 from typing import IO
 
 from campaign.plot import Line, Span, svg
+from campaign.production import running
 from campaign.receiver import Came, Receiver
-from campaign.served import Served, free_port, listens, must, serving, until
+from campaign.served import Served, must, serving, until
+from campaign.servers import Redis
 from lrs.completions.model import Course, Person
 from lrs.store.protocols.work import TargetRow
 from workers.broker import queue_name
@@ -52,48 +52,22 @@ class Load:
     slowest: float = 0.0
 
 
-class Redis:
-    """A redis-server that can be made silent, killed, and started again with nothing in it."""
-
-    def __init__(self, folder: Path, log: IO[bytes]) -> None:
-        found = shutil.which("redis-server")
-        must(found, "redis-server is not on PATH: apt-get install redis-server")
-        self.port, self._log = free_port(), log
-        self._command = [str(found), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", str(folder)]
-        self.start()
-
-    @property
-    def url(self) -> str:
-        """Its address for Celery."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        """Start it, empty: whatever was in it is lost."""
-        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
-        until(lambda: listens(self.port), 10, "redis listens")
-
-    def hole(self) -> None:
-        """From now on it takes connections and answers nothing (SIGSTOP)."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def kill(self) -> None:
-        """kill -9."""
-        self._process.kill()
-        self._process.wait()
-
-
-def run(folder: Path, seed: int, cycles: int = 600, clients: int = 2, pause: float = 0.12, workers: int = 2) -> str:
+def run(folder: Path, seed: int, cycles: int = 600, clients: int = 2, pause: float = 0.12, workers: int = 2, *,
+        mongo: bool = False) -> str:
     """The broker is away for `cycles` seconds, the first half silent, the second killed, and comes back empty. What was seen,
-    as a sentence; the plot is left beside `folder`. Raises `Broken`."""
+    as a sentence; the plot is left beside `folder`. `mongo`: on the whole production path. Raises `Broken`."""
     receiver, load, stop = Receiver(pause=0.005), Load(), threading.Event()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "parts.log").open("ab") as log, contextlib.ExitStack() as stack:
         stack.callback(receiver.close)
         redis = Redis(folder, log)
         stack.callback(redis.kill)
-        served = stack.enter_context(serving(folder / "lrs", {"LRS_LOG_LEVEL": "warning", "LRS_BROKER_URL": redis.url}))
+        served: Served = stack.enter_context(
+            running(folder, log, redis, "warning") if mongo else
+            serving(folder / "lrs", {"LRS_LOG_LEVEL": "warning", "LRS_BROKER_URL": redis.url}))
         _directory(served, receiver)
-        stack.enter_context(_celery(served, redis, log, workers))  # before: it is not ready while nobody is at work
+        if not mongo:
+            stack.enter_context(_celery(served, redis, log, workers))  # before: it is not ready while nobody is at work
         served.start()
         began = time.time()
         threads = [threading.Thread(target=_client, args=(served, load, stop, n, seed, pause), daemon=True) for n in range(clients)]
@@ -124,7 +98,7 @@ def run(folder: Path, seed: int, cycles: int = 600, clients: int = 2, pause: flo
     must(waiting <= MESSAGES_MAX, f"{waiting} messages of one kind waited in the broker")
     overtaken, peak = _audit(receiver.came, load, back)
     drained = next(came.at for came in reversed(receiver.came)) - back
-    plot = folder.parent / f"broker-{cycles}s.svg"
+    plot = folder.parent / f"broker{'-mongo' * mongo}-{cycles}s.svg"
     plot.write_text(_plot(receiver.came, load, began, away, killed, back))
     return (f"broker away for {back - away:.0f} s (silent, then killed, back empty) under {len(load.acknowledged)} writes: 0 failed, "
             f"the slowest "

@@ -14,9 +14,8 @@ from typing import IO
 import psutil
 
 from campaign import kill
-from campaign.broker import Redis
-from campaign.mongo import Mongo
 from campaign.served import START_SECONDS, Broken, Caller, Served, free_port, until
+from campaign.servers import Mongo, Redis
 
 WEIGHTS = {"web": 3, "supervisor": 2, "worker": 4, "beat": 1, "redis": 1, "mongo": 2, "all": 1}
 WEBS = WORKERS = 2
@@ -30,7 +29,9 @@ def run(folder: Path, seed: int, cycles: int = 60, clients: int = 4, pause: floa
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "parts.log"
         log = stack.enter_context(path.open("ab"))
-        fleet = stack.enter_context(_running(folder, log))
+        redis = Redis(folder, log)
+        stack.callback(redis.kill)
+        fleet = stack.enter_context(running(folder, log, redis))
         try:
             return f"on {fleet.mongo.kind}: " + kill.audited(fleet, folder, seed, cycles, clients, pause, exports, WEIGHTS)
         except BaseException:
@@ -39,25 +40,25 @@ def run(folder: Path, seed: int, cycles: int = 60, clients: int = 4, pause: floa
 
 
 @contextlib.contextmanager
-def _running(folder: Path, log: IO[bytes]) -> Iterator[Fleet]:
-    mongo, redis = Mongo(folder / "mongo", log), Redis(folder, log)
-    fleet = None
+def running(folder: Path, log: IO[bytes], redis: Redis, level: str = "error") -> Iterator[Fleet]:
+    """A fleet that is not started yet, on a new MongoDB and this Redis; at the end nothing of it runs on."""
+    mongo = Mongo(folder / "mongo", log)
     try:
-        fleet = Fleet(folder, log, mongo, redis)
-        yield fleet
-    finally:
-        if fleet is not None:
+        fleet = Fleet(folder, log, mongo, redis, level)
+        try:
+            yield fleet
+        finally:
             fleet.stop()
-        redis.kill()
+    finally:
         mongo.kill()
 
 
 class Fleet(Served):
     """An LRS of several processes that share nothing but MongoDB and Redis. A caller talks to the web processes in turn."""
 
-    def __init__(self, folder: Path, log: IO[bytes], mongo: Mongo, redis: Redis) -> None:
+    def __init__(self, folder: Path, log: IO[bytes], mongo: Mongo, redis: Redis, level: str = "error") -> None:
         self.mongo, self._redis = mongo, redis
-        super().__init__(folder / "data", log, {"LRS_LOG_LEVEL": "error", "LRS_STORE": mongo.url, "LRS_BROKER_URL": redis.url})
+        super().__init__(folder / "data", log, {"LRS_LOG_LEVEL": level, "LRS_STORE": mongo.url, "LRS_BROKER_URL": redis.url})
         self._folder = folder
         self._ports = [self.port, *(free_port() for _ in range(WEBS - 1))]
         self._parts: dict[str, subprocess.Popen[bytes]] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from campaign.receiver import MISBEHAVIOURS, RETRY_AFTER, TAKEN, Came, Plan, Receiver
 from campaign.served import free_port, must
+from campaign.servers import Mongo
 from lrs.config import Settings
 from lrs.services import Services
 from lrs.store.open_store import Store, open_store
@@ -68,15 +69,22 @@ def plan(seed: int) -> Plan:
     return lambda name, times: "500" if (it := does(name, times)) in TAKEN and chance(seed, name).random() < CURSED else it
 
 
-def run(folder: Path, seed: int, cycles: int = 10_000) -> str:
+def run(folder: Path, seed: int, cycles: int = 10_000, *, mongo: bool = False) -> str:
     """So many deliveries to targets of which six misbehave and one refuses connections at first, then a healthy target
-    beside a sick one. What was seen, as a sentence. Raises `Broken`."""
-    ended = deliver(folder / "faults", seed, cycles)
+    beside a sick one, which is always on files. What was seen, as a sentence. `mongo`: on a MongoDB. Raises `Broken`."""
+    with contextlib.ExitStack() as stack:
+        place = ""
+        if mongo:
+            log = stack.enter_context((folder / "mongo.log").open("ab"))
+            server = Mongo(folder / "mongo", log)
+            stack.callback(server.kill)
+            place = server.url
+        ended = deliver(folder / "faults", seed, cycles, place)
     return f"{ended}; {neighbours(folder / 'neighbours', max(100, min(1000, cycles // 10)))}"
 
 
-def deliver(folder: Path, seed: int, n: int) -> str:
-    """`n` deliveries end as they should."""
+def deliver(folder: Path, seed: int, n: int, place: str = "") -> str:
+    """`n` deliveries end as they should, on the store in the folder or at this place."""
     clock = Time()
     closed = free_port()
     began = clock.seconds()
@@ -84,7 +92,7 @@ def deliver(folder: Path, seed: int, n: int) -> str:
     with contextlib.ExitStack() as stack:
         for one in receivers.values():
             stack.callback(one.close)
-        store = stack.enter_context(contextlib.closing(open_store(folder)))
+        store = stack.enter_context(contextlib.closing(open_store(place or folder)))
         hands = stack.enter_context(contextlib.closing(_hands(store, folder, clock)))
         for name in (*FLAKY, CLOSED):
             _target(store, name, receivers[name].port if name in receivers else closed, timeout=TIMEOUT)

@@ -1,9 +1,10 @@
-"""A real MongoDB-wire server that a campaign kills and starts again on the same files."""
+"""Real servers that a campaign silences, kills and starts again: MongoDB's, on its files, and Redis, empty."""
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import IO
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from campaign.served import free_port, must, until
+from campaign.served import free_port, listens, must, until
 
 CACHE = Path.home() / ".cache" / "concord-lrs"
 PLACES = (CACHE / "bin", CACHE / "rs" / "bin", Path(sys.executable).parent, CACHE / "secantusdb" / "bin")
@@ -37,7 +38,11 @@ class Mongo:
     @property
     def url(self) -> str:
         """The address of the database."""
-        return f"mongodb://127.0.0.1:{self.port}/lrs?replicaSet={'rs0' if self.kind == 'mongod' else 'secantus'}"
+        return self.database("lrs")
+
+    def database(self, name: str) -> str:
+        """The address of another one."""
+        return f"mongodb://127.0.0.1:{self.port}/{name}?replicaSet={'rs0' if self.kind == 'mongod' else 'secantus'}"
 
     def start(self) -> None:
         """Start it; returns when it takes writes."""
@@ -57,3 +62,33 @@ class Mongo:
                 return True
             client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]})
         return False
+
+
+class Redis:
+    """A redis-server that can be made silent, killed, and started again with nothing in it."""
+
+    def __init__(self, folder: Path, log: IO[bytes]) -> None:
+        found = shutil.which("redis-server")
+        must(found, "redis-server is not on PATH: apt-get install redis-server")
+        self.port, self._log = free_port(), log
+        self._command = [str(found), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", str(folder)]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Its address for Celery."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, empty: whatever was in it is lost."""
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+        until(lambda: listens(self.port), 10, "redis listens")
+
+    def hole(self) -> None:
+        """From now on it takes connections and answers nothing (SIGSTOP)."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._process.kill()
+        self._process.wait()
