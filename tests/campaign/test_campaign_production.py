@@ -14,4 +14,4 @@ from campaign import production
 def test_nothing_is_lost_when_parts_of_the_production_path_are_killed(tmp_path: Path) -> None:
     seed = random.randrange(10**6)
     print(f"python -m campaign --only production --seed {seed}")
-    print(production.run(tmp_path, seed, cycles=4, clients=2, exports=1))
+    print(production.run(tmp_path, seed, cycles=3, clients=2, exports=1))

@@ -23,7 +23,7 @@ from lrs.directory.csv import identifiers_of
 from lrs.store.open_store import open_store
 from lrs.store.protocols.work import TargetRow
 
-KILLS = {"sqlite": 32, "mongo": 8}
+KILLS = {"sqlite": 24, "mongo": 4}
 """A start of all processes takes twice the time on a database that is a test's."""
 HERE = Path(__file__).parent
 
