@@ -8,7 +8,7 @@ from functools import lru_cache
 import orjson
 
 from lrs.completions.catalogue import Catalogue, former_keys
-from lrs.completions.events import AWARDED, COMPLETED, CREDENTIAL_REVOKED, REVOKED, last_word
+from lrs.completions.events import AWARDED, COMPLETED, TAKING, last_word
 from lrs.completions.fold import LINK, Feed, Folded, fold, going_on, standings
 from lrs.completions.judge import Judgement, judge
 from lrs.completions.model import CREDENTIAL, Course, Evidence, LastWord, Person, Publication
@@ -29,8 +29,6 @@ WAITING_MAX = 100_000
 """Waiting subjects that are looked through for an address whose hash became known."""
 FIRST = frozenset({COMPLETED, AWARDED})
 """The events of what was never sent."""
-TAKING = frozenset({REVOKED, CREDENTIAL_REVOKED})
-"""The events that take something back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ COMPLETED, UPDATED, REVOKED = "learning.completed", "learning.updated", "learnin
 AWARDED, CREDENTIAL_REVOKED = "credential.awarded", "credential.revoked"
 OF_CREDENTIAL: Mapping[str, str] = {COMPLETED: AWARDED, REVOKED: CREDENTIAL_REVOKED}
 """What an event of a course is called where a credential is folded (rule 20); it has no updates."""
+TAKING = frozenset({REVOKED, CREDENTIAL_REVOKED})
+"""The events that take something back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def payload(
 def last_word(event: Mapping[str, Any]) -> LastWord:
     """What a payload of `payload` says of its achievement. Raises KeyError for anything else."""
     return LastWord(event["revision"], event["result"]["status"], event["score_scaled"], event["score_raw"],
-                    event["event"] in (REVOKED, CREDENTIAL_REVOKED))  # fmt: skip
+                    event["event"] in TAKING)  # fmt: skip
 
 
 def _percent(scaled: float) -> float | int:

@@ -20,7 +20,7 @@ from lrs.errors import NotFound, StoreUnavailable, WrongState
 from lrs.management.audit import audited
 from lrs.services import now_us
 from lrs.statements.instants import printed
-from lrs.store.open_store import Store
+from lrs.store.open_store import Store, Told, nobody
 from lrs.store.sqlite import copies
 
 FORMAT = 1
@@ -28,8 +28,6 @@ MANIFEST = "manifest.json"
 ARCHIVES = {".tar.gz": True, ".tgz": True, ".tar": False}
 """How a name ends that stands for an archive, and whether that is packed."""
 PIECE = 1 << 20
-Told = Callable[[str, float], None]
-"""Hears what is being done, and the share of it that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class _Into(Protocol):
     def close(self) -> Path: ...
 
 
-def write(store: Store, data: Path, to: Path, *, who: str, told: Told = lambda what, share: None,
+def write(store: Store, data: Path, to: Path, *, who: str, told: Told = nobody,
           check: Callable[[Path, Path], object] | None = None) -> Manifest:
     """Copy the store in `data` to a new folder, or to an archive where `to` is named so (ARCHIVES), and give it that name when it is
     whole, durable, and `check(backup, an empty place)` had nothing to say. Others go on reading and writing.

@@ -1,10 +1,7 @@
 """A promise of a store that does not hold."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-Told = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)

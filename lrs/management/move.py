@@ -14,7 +14,7 @@ import msgspec
 from lrs.errors import Damaged, WrongState
 from lrs.management.audit import audited
 from lrs.management.chains import chains_of
-from lrs.store.open_store import Store
+from lrs.store.open_store import Store, Told, nobody
 from lrs.store.protocols.copied import PARTS, Row
 
 INDEX = "references"
@@ -24,7 +24,6 @@ EVERY = 1 << 62
 _ROWS = msgspec.msgpack.Encoder()
 _HASHES: dict[int, Callable[[], Any]] = {56: hashlib.sha224, 64: hashlib.sha256, 96: hashlib.sha384, 128: hashlib.sha512}
 """By the length of what names the data of an attachment."""
-Told = Callable[[str, float], None]
 
 
 @dataclass(slots=True)
@@ -84,7 +83,7 @@ def plan(source: Store, target: Store | None) -> Moved:
     return Moved({part: source.copied.count(part) for part, one in PARTS.items() if not one.seed}, goes_on)
 
 
-def move(source: Store, target: Store, *, who: str, of: str, told: Told = lambda what, share: None) -> Moved:
+def move(source: Store, target: Store, *, who: str, of: str, told: Told = nobody) -> Moved:
     """Copy everything, compare what the target then has with what was read, and let others open it. `of`: what to call the source in
     the target's audit log.
 

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import IO
 
 from lrs.errors import Damaged, NotFound, WrongState
-from lrs.management.backup import FORMAT, MANIFEST, PIECE, File, Manifest, Told, part_of
+from lrs.management.backup import FORMAT, MANIFEST, PIECE, File, Manifest, part_of
 from lrs.services import now_us
+from lrs.store.open_store import Told, nobody
 from lrs.store.sqlite import copies
 
 _MEMBER = re.compile(r"(?:work|statements|payloads|rejections)\.db|attachments/([0-9a-f]{2})/\1[0-9a-f]{54,126}|manifest\.json")
 MOST_TOLD = 20
 
 
-def write(source: Path, data: Path, *, not_before: int = 0, dry: bool = False, told: Told = lambda what, share: None) -> Manifest:
+def write(source: Path, data: Path, *, not_before: int = 0, dry: bool = False, told: Told = nobody) -> Manifest:
     """Put what a backup (folder or archive) holds into `data`, which must be empty or missing; `dry` only checks it. The folder gets its
     name when everything in it is as the manifest says and durable.
 
@@ -47,7 +48,7 @@ def write(source: Path, data: Path, *, not_before: int = 0, dry: bool = False, t
     return manifest
 
 
-def unpacked(source: Path, into: Path, told: Told = lambda what, share: None) -> Manifest:
+def unpacked(source: Path, into: Path, told: Told = nobody) -> Manifest:
     """Copy a backup into a new folder, and check every file of it. Raises `Damaged`, OSError."""
     into.mkdir(mode=0o700)
     found: dict[str, File] = {}

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from lrs.completions.subjects import needs_person
-from lrs.management.broken import Broken, Told
+from lrs.management.broken import Broken
 from lrs.management.verify_log import statements
 from lrs.statements.instants import printed
+from lrs.store.open_store import Told, nobody
 from lrs.store.protocols.examined import Achievement, Event, Owed
 from lrs.store.protocols.work import Cursor
 
@@ -26,7 +27,7 @@ PROMISES = {
 }
 
 
-def verify(store: Any, told: Told = lambda what, share: None) -> Iterator[Broken]:
+def verify(store: Any, told: Told = nobody) -> Iterator[Broken]:
     """Every broken promise, as it is met. `store` is an open one; its parts show what `lrs.store.protocols.examined` lists."""
     told("cursors", 0.0)
     yield from below_ceiling(store.statements.last_seq(), store.statements.ceiling())

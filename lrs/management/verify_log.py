@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from lrs.management.broken import Broken, Told
+from lrs.management.broken import Broken
 from lrs.management.chains import Chain, chains_of
 from lrs.statements.instants import printed
 from lrs.statements.members import members
 from lrs.statements.record import Record
 from lrs.statements.seen import Seen
 from lrs.statements.terms import terms_of
+from lrs.store.open_store import Told, nobody
 from lrs.store.protocols.examined import ExaminedStatements, IndexRow, Kept
 from lrs.store.protocols.statements import Statements
 from verbs import read
@@ -41,7 +42,7 @@ class Log(Statements, ExaminedStatements, Protocol):
         ...
 
 
-def statements(store: Any, told: Told = lambda what, share: None) -> Iterator[Broken]:
+def statements(store: Any, told: Told = nobody) -> Iterator[Broken]:
     """What is broken in the log of statements, its index and its attachments."""
     log: Log = store.statements
     total = max(1, log.count())

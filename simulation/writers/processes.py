@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class Machine:
 
 
 @dataclass(eq=False)
-class Process:
+class Process(ABC):
     """What is in the memory of one process. `wake`: the time (µs) before which it does not go on."""
 
     world: Writing
@@ -52,13 +53,13 @@ class Process:
         self.prepare()
         self.task = Task(self.run)
 
+    @abstractmethod
     def prepare(self) -> None:
         """Have what the product has in a process."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self) -> None:
         """What it does until it is killed."""
-        raise NotImplementedError
 
     @property
     def rng(self) -> random.Random:

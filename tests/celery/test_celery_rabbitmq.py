@@ -38,9 +38,9 @@ def running(tmp_path_factory, rabbitmq):
 
 
 def test_queues_stay_short_while_no_worker_takes_from_them(rabbitmq):
-    bell = Bell(client(rabbitmq.url))
-    assert [bell.ring("upkeep") for _ in range(50)] == [True] + [False] * 49
-    assert bell._connection.default_channel.queue_purge(queue_name("upkeep")) == 1
+    bell = Bell(client(rabbitmq.url))  # for a kind of work that no worker knows
+    assert [bell.ring("unheard") for _ in range(50)] == [True] + [False] * 49
+    assert bell._connection.default_channel.queue_purge(queue_name("unheard")) == 1
 
 
 def test_two_workers_deliver_each_event_once(running):

@@ -19,11 +19,12 @@ from pymongo.errors import BulkWriteError
 
 from lrs.errors import WrongState
 from lrs.statements.documents import PIECE, Key
-from lrs.store.mongo import audit, definitions, documents, owed, payloads, references, rejections, sessions, work
+from lrs.store.mongo import audit, definitions, documents, owed, payloads, references, rejections, sessions
 from lrs.store.mongo.database import DUPLICATE, Calls, Database, Document, Write
+from lrs.store.mongo.digest import digest
 from lrs.store.mongo.intents import GIVEN, NOBODY
 from lrs.store.mongo.rows import key as uuid_key
-from lrs.store.protocols.copied import PARTS, SILENT_SECONDS, Row
+from lrs.store.protocols.copied import PARTS, SEQUENCES, SILENT_SECONDS, Row
 from lrs.store.protocols.rejections import Rejection
 
 MARK = "moves"
@@ -72,13 +73,12 @@ KEPT = {
     "documents": _kept("documents", "", at=lambda key: documents.name_of(Key(*key))),
     "definitions": _kept("definitions", "activity official others", at=lambda key: definitions.name_of(key[0])),
     "audit": _kept("audit", "_id at who action thing detail refused"),
-    "feed": _kept("feed", "n event_id revision event body", by="n"), "states": _kept("states", "", at=lambda key: work.digest(*key)),
+    "feed": _kept("feed", "n event_id revision event body", by="n"), "states": _kept("states", "", at=lambda key: digest(*key)),
     "attempts": _kept("attempts", "", at=lambda key: (owed.key(key[0]) or b"") + key[1].to_bytes(4, "big")),
-    "sessions": _kept("sessions", "connection instance revision last due poll_due body", at=lambda key: sessions.name_of(*key)),
+    "sessions": _kept("sessions", "connection instance revision last due poll_due body", at=lambda key: digest(*key)),
     "payloads": _kept("payloads", "n at connection kind body note", by="n"),
     "rejections": _kept("rejections", "_id at credential_id status code detail excerpt"),
 }
-SEQUENCES = ("audit", "changes", "feed", "mappings:courses", "mappings:verbs", "payloads", "rejections", "rewritten")
 PLACES = {"definitions": "definitions_cursor", "sessions": "session_cursor"}
 
 
@@ -295,7 +295,7 @@ def _documents(calls: Calls, found: list[Document]) -> list[Row]:
 def _put_state(row: Row) -> list[tuple[str, Document]]:
     subject, course, body, held = row
     said = {"held": f"{subject}\0{course}"} if held else {}
-    return [("states", {"_id": work.digest(subject, course), "subject": subject, "course": course, "body": body, **said})]
+    return [("states", {"_id": digest(subject, course), "subject": subject, "course": course, "body": body, **said})]
 
 
 def _states(calls: Calls, found: list[Document]) -> list[Row]:
@@ -357,7 +357,7 @@ def _put_audit(row: Row) -> list[tuple[str, Document]]:
 
 
 def _put_feed(row: Row) -> list[tuple[str, Document]]:
-    return [("feed", {"_id": work.digest(row[1], str(row[2])), **_fields(KEPT["feed"].fields, row)})]
+    return [("feed", {"_id": digest(row[1], str(row[2])), **_fields(KEPT["feed"].fields, row)})]
 
 
 def _put_payload(row: Row) -> list[tuple[str, Document]]:

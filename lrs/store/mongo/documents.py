@@ -1,7 +1,6 @@
 """State and profile documents in MongoDB."""
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from bson import Int64
@@ -11,6 +10,7 @@ from lrs.store.mongo import clock
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Layout
 from lrs.store.mongo.database import Document as Fields
+from lrs.store.mongo.digest import digest
 from lrs.store.spooled import spooled
 
 NAME, PIECES = "documents", "document_pieces"
@@ -103,17 +103,12 @@ def _held(calls: Calls, key: Key) -> Document | None:
     return Document(spooled(found.pieces(), None, found.sha1), found.content_type, found.updated)
 
 
-def _digest(*parts: str) -> bytes:
-    # no part can be taken for a piece of its neighbour: each is preceded by its length
-    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()[:16]
-
-
 def name_of(key: Key) -> bytes:
-    return _digest(key.kind, key.activity, key.agent, key.registration, key.id)
+    return digest(key.kind, key.activity, key.agent, key.registration, key.id)
 
 
 def _scope(key: Key) -> bytes:
-    return _digest(key.kind, key.activity, key.agent)
+    return digest(key.kind, key.activity, key.agent)
 
 
 def fields_of(key: Key, first: bytes, size: int, sha1: str, content_type: str, updated: int) -> Fields:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import builtins
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 
@@ -12,6 +11,7 @@ from pymongo import ReplaceOne
 
 from lrs.store.mongo import owed
 from lrs.store.mongo.database import Calls, Database, Document, Layout, Write
+from lrs.store.mongo.digest import digest
 from lrs.store.protocols.sessions import SessionRow
 
 NAME, CURSOR, SEARCHES = "sessions", "session_cursor", "session_searches"
@@ -59,7 +59,7 @@ class MongoSessions:
         """Those that there are."""
         found: dict[tuple[str, str], SessionRow] = {}
         with self._database.read() as calls:
-            for some in owed.chunks(name_of(*key) for key in set(keys)):
+            for some in owed.chunks(digest(*key) for key in set(keys)):
                 found |= {(one["connection"], one["instance"]): _row(one) for one in calls.find(NAME, {"_id": {"$in": some}})}
         return found
 
@@ -111,11 +111,6 @@ class MongoSessions:
             return [_row(one) for one in calls.find(NAME, wanted, sort=order, limit=n)]
 
 
-def name_of(connection: str, instance: str) -> bytes:
-    # no part can be taken for a piece of its neighbour: the first is preceded by its length
-    return hashlib.sha256(f"{len(connection)}:{connection}{instance}".encode()).digest()[:16]
-
-
 def _row(one: Document) -> SessionRow:
     return SessionRow(**{**orjson.loads(one["body"]), "revision": int(one["revision"])})
 
@@ -127,9 +122,9 @@ def _cursor(calls: Calls) -> int:
 
 def _unmoved(calls: Calls, rows: Sequence[SessionRow]) -> bool:
     standing: dict[bytes, int] = {}
-    for some in owed.chunks(name_of(row.connection, row.instance) for row in rows):
+    for some in owed.chunks(digest(row.connection, row.instance) for row in rows):
         standing |= {one["_id"]: int(one["revision"]) for one in calls.find(NAME, {"_id": {"$in": some}}, {"revision": 1})}
-    return all(standing.get(name_of(row.connection, row.instance), 0) == row.revision for row in rows)
+    return all(standing.get(digest(row.connection, row.instance), 0) == row.revision for row in rows)
 
 
 def _write(calls: Calls, rows: Sequence[SessionRow]) -> None:
@@ -140,7 +135,7 @@ def _write(calls: Calls, rows: Sequence[SessionRow]) -> None:
 
 def _document(row: SessionRow) -> Document:
     times = {field: Int64(value) for field in ("due", "poll_due") if (value := getattr(row, field)) is not None}
-    return {"_id": name_of(row.connection, row.instance), "connection": row.connection, "instance": row.instance, **times,
+    return {"_id": digest(row.connection, row.instance), "connection": row.connection, "instance": row.instance, **times,
             "revision": Int64(row.revision), "last": Int64(NEVER if row.last is None else row.last), "body": orjson.dumps(asdict(row))}
 
 

@@ -1,7 +1,6 @@
 """The worker's side of a MongoDB store: cursors, achievements and feed here; deliveries and targets beside it."""
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 
@@ -13,6 +12,7 @@ from lrs.store.mongo.claims import TURN
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Document, Layout, Write
 from lrs.store.mongo.deliveries import Deliveries
+from lrs.store.mongo.digest import digest
 from lrs.store.mongo.examined_work import WorkExamined
 from lrs.store.mongo.targets import Targets
 from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
@@ -191,8 +191,3 @@ def _publish(calls: Calls, published: Sequence[Published]) -> dict[int, int]:
                              "revision": Int64(published[index].revision), "event": published[index].event,
                              "body": published[index].body} for index in some])
     return given
-
-
-def digest(*parts: str) -> bytes:
-    # no part can be taken for a piece of its neighbour: each is preceded by its length
-    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()[:16]

@@ -67,6 +67,8 @@ PARTS: dict[str, Part] = {
 '' where it is not known. `deliveries`: `n` of their event in the feed. `places`: how far sessions and definitions have read.
 `numbers`: the last number that each sequence has given. Not copied, since it is made anew: the index of statements, heartbeats.
 """
+SEQUENCES = ("audit", "changes", "feed", "mappings:courses", "mappings:verbs", "payloads", "rejections", "rewritten")
+"""The names in `numbers`."""
 
 
 class Copied(Protocol):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lrs.errors import StoreUnavailable, WrongState
 from lrs.statements.documents import PIECE
-from lrs.store.protocols.copied import PARTS, SILENT_SECONDS, Row
+from lrs.store.protocols.copied import PARTS, SEQUENCES, SILENT_SECONDS, Row
 from lrs.store.sqlite import copies, postings, rows
 from lrs.store.sqlite.claims import REFUSED
 from lrs.store.sqlite.clock import STEP_US
@@ -36,7 +36,6 @@ _REACHED = f"""EXISTS (SELECT 1 FROM attempts WHERE delivery = deliveries.id AND
 _EVENT = "coalesce((SELECT n FROM feed f WHERE f.event_id = deliveries.event_id AND f.revision = deliveries.revision), 0)"
 COUNTED = {"changes": STATEMENTS, "audit": STATEMENTS, "rewritten": STATEMENTS, "rejections": REJECTIONS, "payloads": PAYLOADS}
 """Tables that number their rows by themselves, and their file."""
-SEQUENCES = ("audit", "changes", "feed", "mappings:courses", "mappings:verbs", "payloads", "rejections", "rewritten")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,7 @@ class SqliteCopied:
             "places": self._places, "numbers": self._numbers}
         self._write: dict[str, Write] = {
             "term_key": _put_key("term_key"), "secret_key": _put_key("secret_key"), "statements": self._put_statements,
-            "attempts": _put_attempts, "deliveries": _put_deliveries, "documents": _put_documents, "payloads": _put_payloads,
-            "places": self._put_places, "numbers": self._put_numbers}
+            "attempts": _put_attempts, "deliveries": _put_deliveries, "documents": _put_documents, "payloads": _put_payloads}
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -115,8 +113,8 @@ class SqliteCopied:
         """One transaction."""
         if not rows:
             return
-        if part in ("places", "numbers"):
-            self._write[part](None, rows)  # type: ignore[arg-type]
+        if part in ("places", "numbers"):  # of several files
+            (self._put_places if part == "places" else self._put_numbers)(rows)
             return
         table = TABLES.get(part) or Table(WORK, part, ())
         with self._files[table.file].write() as db:
@@ -235,7 +233,7 @@ class SqliteCopied:
 
         return [] if after else [("definitions", of(STATEMENTS, "definitions_cursor")), ("sessions", of(WORK, "session_cursor"))]
 
-    def _put_places(self, _: sqlite3.Connection, given: Sequence[Row]) -> None:
+    def _put_places(self, given: Sequence[Row]) -> None:
         for name, seq in given:
             file, table = (STATEMENTS, "definitions_cursor") if name == "definitions" else (WORK, "session_cursor")
             with self._files[file].write() as db:
@@ -256,7 +254,7 @@ class SqliteCopied:
 
         return [] if after else [(name, of(name)) for name in SEQUENCES]
 
-    def _put_numbers(self, _: sqlite3.Connection, given: Sequence[Row]) -> None:
+    def _put_numbers(self, given: Sequence[Row]) -> None:
         for name, n in given:
             if name in COUNTED and n:
                 with self._files[COUNTED[name]].write() as db:
