@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import ipaddress
 import json
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from lrs.cli.opened import opened
 from lrs.config import BadSetting, Settings
 from lrs.errors import StoreUnavailable
 from lrs.serve.supervisor import CannotStart, Supervisor
+from lrs.store.sqlite import served
 
 #: What the first credential may do: everything, so that a newcomer meets no closed door.
 FIRST_SCOPES = ("all", "feeds/read")
@@ -88,24 +90,18 @@ def listen(host: str, port: int) -> socket.socket:
         raise BadSetting(why.get(fault.errno or 0, f"cannot listen on {host}:{port}: {fault.strerror}")) from None
 
 
-class only_one:
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
     """Hold the data directory for this process: two LRSs on one directory would each run a web process."""
-
-    def __init__(self, data: Path) -> None:
-        self._data = data
-
-    def __enter__(self) -> None:
+    with ExitStack() as stack:
         try:
-            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = (self._data / "serve.lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(served.held(data))
         except BlockingIOError:
-            raise BadSetting(f"another `lrs serve` is running on {self._data.resolve()}; stop it, or choose another --data") from None
+            raise BadSetting(f"another `lrs serve` is running on {data.resolve()}; stop it, or choose another --data") from None
         except OSError as fault:
-            raise StoreUnavailable(f"the data directory {self._data} cannot be used: {fault.strerror}") from fault
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.close()
+            raise StoreUnavailable(f"the data directory {data} cannot be used: {fault.strerror}") from fault
+        yield
 
 
 def first_credential(settings: Settings) -> None:

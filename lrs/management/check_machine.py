@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import ipaddress
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lrs.management.findings import ERROR, WARNING, Finding, Look
+from lrs.store.sqlite import served
 from lrs.store.sqlite.version import OLDEST, version
 
 DISK_LEAST, DISK_FEW = 200 * 2**20, 2 * 2**30
@@ -66,11 +66,8 @@ def _loopback(host: str) -> bool:
 
 def _serving(data: Path) -> bool:
     """Whether `lrs serve` runs on this directory: then the port is taken by us."""
-    with contextlib.suppress(OSError), (data / "serve.lock").open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    with contextlib.suppress(OSError):
+        return served.is_held(data)
     return False
 
 

@@ -1,7 +1,6 @@
 """From a backup to a data folder: checked whole before anything is put in place."""
 from __future__ import annotations
 
-import fcntl
 import gzip
 import hashlib
 import json
@@ -17,7 +16,7 @@ from lrs.errors import Damaged, NotFound, WrongState
 from lrs.management.backup import FORMAT, MANIFEST, PIECE, File, Manifest, part_of
 from lrs.services import now_us
 from lrs.store.open_store import Told, nobody
-from lrs.store.sqlite import copies
+from lrs.store.sqlite import copies, served
 
 _MEMBER = re.compile(r"(?:work|statements|payloads|rejections)\.db|attachments/([0-9a-f]{2})/\1[0-9a-f]{54,126}|manifest\.json")
 MOST_TOLD = 20
@@ -76,13 +75,8 @@ def _must_be_free(data: Path) -> None:
         return
     if not data.is_dir():
         raise WrongState(f"{data} is no folder")
-    try:
-        with (data / "serve.lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        pass
-    except BlockingIOError:
-        raise WrongState(f"an LRS is running on {data}; stop it, and restore to another folder or move this one away") from None
+    if served.is_held(data):
+        raise WrongState(f"an LRS is running on {data}; stop it, and restore to another folder or move this one away")
     if any(data.iterdir()):
         raise WrongState(f"{data} is not empty; a restore replaces nothing: move it away, or restore to another folder")
 

@@ -1,22 +1,20 @@
 """All that a folder of SQLite files keeps, as rows of `lrs.store.protocols.copied`."""
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from lrs.errors import StoreUnavailable, WrongState
 from lrs.statements.documents import PIECE
 from lrs.store.protocols.copied import PARTS, SEQUENCES, SILENT_SECONDS, Row
-from lrs.store.sqlite import copies, postings, rows
+from lrs.store.sqlite import copies, postings, rows, served
 from lrs.store.sqlite.claims import REFUSED
 from lrs.store.sqlite.clock import STEP_US
 from lrs.store.sqlite.database import Database
@@ -87,7 +85,11 @@ class SqliteCopied:
     @contextmanager
     def held(self) -> Iterator[None]:
         """No `lrs serve` runs on the folder, nor begins to, and no worker was seen lately."""
-        with _locked(self._folder):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(served.held(self._folder))
+            except BlockingIOError:
+                raise WrongState(f"an LRS is running on {self._folder}: stop it first") from None
             with self._files[WORK].read() as db:
                 at, worker = db.execute("SELECT max(at), worker FROM heartbeats").fetchone()
             age = time.time() - (at or 0) / 1_000_000
@@ -260,18 +262,6 @@ class SqliteCopied:
                 with self._files[COUNTED[name]].write() as db:
                     if not db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (n, name)).rowcount:
                         db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, n))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise WrongState(f"an LRS is running on {folder}: stop it first") from None
-    finally:
-        os.close(descriptor)
 
 
 def _request_before(db: sqlite3.Connection, seq: int) -> str:
