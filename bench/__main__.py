@@ -38,7 +38,7 @@ def main() -> int:
             return 0
         if given.mongo:
             mongo.mongo(table, given.mongo, given.runs, given.statements)
-            report.write(given.out or MONGO, table.rows, described, "python -m bench --mongo URL")
+            report.write(given.out or MONGO, table.rows, described | mongo.described(given.mongo), "python -m bench --mongo URL")
             return 0
         with tempfile.TemporaryDirectory(dir=given.folder) as name:
             _run(table, Path(name), given)

@@ -31,12 +31,16 @@ ASKED = 20
 FULL, RARE = PAGE, 4 * PAGE
 
 
+def described(url: str) -> dict[str, str]:
+    """What the server says of itself; one that only speaks MongoDB's protocol names a version of MongoDB's too."""
+    with MongoClient[Document](url) as client:
+        return {"server": f"says it is MongoDB {client.server_info()['version']}, wire {client.admin.command('hello')['maxWireVersion']}"}
+
+
 def mongo(table: Table, url: str, runs: int, statements: int) -> None:
     """Batches of 500, and pages of 100 by one term, of the store and of the driver alone. `url` names a server; a database of
     its own is made on it and dropped."""
     client: MongoClient[Document] = MongoClient(url)
-    about = client.server_info()
-    table.add("mongo.version", f"MongoDB {about['version']}, wire version {client.admin.command('hello')['maxWireVersion']}", 1, "server")
     shares: list[float] = []
     ours: list[float] = []
     raws: list[float] = []

@@ -51,7 +51,7 @@ class Task:
                 self._run()
         except Killed:
             pass
-        except BaseException as fault:
+        except BaseException as fault:  # raised in the thread that waits for this one
             self._fault = fault
         finally:
             self.ended = True

@@ -130,7 +130,7 @@ def test_a_worker_that_is_told_to_stop_while_redis_is_away_stops(site):
     worker = site.worker("alone")
     worker.ready(lambda: "ready." in worker.log.read_text(errors="replace"), 60)
     site.redis.part.stop(signal.SIGKILL)
-    time.sleep(3)
+    time.sleep(3)  # until it has met the loss, and tries to connect
     began = time.monotonic()
     assert worker.stop(seconds=90) in (0, 1)
     assert time.monotonic() - began < 60

@@ -11,6 +11,8 @@ import pytest
 from real_parts import Redis, Toxiproxy, until
 
 pytestmark = pytest.mark.slow
+AWAY, SILENT = 4, 12
+"""Seconds in which every process meets the fault: some attempts to connect, and longer than `socket_timeout`."""
 
 LOST = '''
 import logging, os, signal, sys
@@ -75,13 +77,13 @@ def running(site, toxiproxy):
 
 def killed(site, toxiproxy):
     site.redis.part.stop(signal.SIGKILL)
-    time.sleep(4)
+    time.sleep(AWAY)
     site.redis.start()
 
 
 def unreachable(site, toxiproxy):
     toxiproxy.switch("redis", False)
-    time.sleep(4)
+    time.sleep(AWAY)
     toxiproxy.switch("redis", True)
 
 
@@ -101,13 +103,13 @@ def flushed(site, toxiproxy):
 
 def silent(site, toxiproxy):
     site.redis.part.process.send_signal(signal.SIGSTOP)
-    time.sleep(12)  # longer than `socket_timeout`
+    time.sleep(SILENT)
     site.redis.part.process.send_signal(signal.SIGCONT)
 
 
 def black_holed(site, toxiproxy):
     toxiproxy.black_hole("redis")
-    time.sleep(12)
+    time.sleep(SILENT)
     toxiproxy.mend("redis")
 
 
@@ -115,7 +117,7 @@ def cut_again_and_again(site, toxiproxy):
     for _ in range(5):
         for kind in ("normal", "pubsub"):
             site.redis.client.client_kill_filter(_type=kind, skipme=True)
-            time.sleep(0.4)
+            time.sleep(0.4)  # so that the next cut meets connections made anew
 
 
 FAULTS = (while_tasks_run(killed), while_tasks_run(killed), flushed, silent, unreachable, black_holed, cut_again_and_again)
