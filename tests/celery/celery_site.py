@@ -26,9 +26,10 @@ PEOPLE = 200
 
 
 class Site:
-    """A data folder with people, one course and one target, and the processes that work on it."""
+    """A data folder with people, one course and one target, and the processes that work on it. `timeout`: the target's, in
+    seconds: long, as a busy machine answers late; a lease lasts three times as long as the longest."""
 
-    def __init__(self, folder: Path, broker: str = "") -> None:
+    def __init__(self, folder: Path, broker: str = "", timeout: float = 10) -> None:
         self.folder, self.data, self.parts = folder, folder / "data", []
         (folder / "lrs.toml").touch()
         self.redis = Redis(folder)
@@ -44,7 +45,7 @@ class Site:
             Person(f"{n}", f"person{n}@acme.example", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
             for n in range(PEOPLE)])
         self.store.work.add_target(TargetRow("hook", "webhook", {"url": self.receiver_url + "/", "secret": SECRET,
-                                                                 "allow_private": True, "timeout": 10}))  # a busy machine answers late
+                                                                 "allow_private": True, "timeout": timeout}))
         made = credentials.create(self.store.credentials, name="Tests", public_url="http://lrs.example", scopes=["all"])
         self.auth = base64.b64encode(f"{made.credential.key}:{made.secret}".encode()).decode()
         self.people = iter(range(PEOPLE))

@@ -42,7 +42,7 @@ def site(tmp_path, monkeypatch):
     (tmp_path / "patch").mkdir()
     (tmp_path / "patch" / "sitecustomize.py").write_text(POISON)
     monkeypatch.setenv("POISONED", str(tmp_path / "poisoned"))
-    made = Site(tmp_path)
+    made = Site(tmp_path, timeout=1)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path / "patch"), str(ROOT))))
     yield made
     made.stop()

@@ -32,7 +32,7 @@ def test_two_share_the_work_and_one_goes_on_where_the_other_is_killed(run, mongo
     with closing(open_store(mongo_place)) as store:
         store.directory.put_people([Person(f"{n}", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
                                     for n in range(5)])
-        store.work.add_target(TargetRow("hook", "webhook", {"url": receiver + "/", "secret": SECRET, "allow_private": True, "timeout": 5}))
+        store.work.add_target(TargetRow("hook", "webhook", {"url": receiver + "/", "secret": SECRET, "allow_private": True, "timeout": 2}))
         two = [run("one", mongo_place), run("two", mongo_place)]
 
         def delivered(count):

@@ -24,7 +24,7 @@ from lrs.store.open_store import Store, open_store
 
 LRS = "from lrs.cli.main import main; main()"
 COURSE = "http://adlnet.gov/expapi/activities/course"
-CLIENTS, BATCHES, BATCH = 4, 25, 100
+CLIENTS, BATCHES, BATCH = 4, 10, 100
 INSERTS, VOIDS, PEOPLE = CLIENTS * BATCHES * BATCH, 200, 500
 SECONDS = 60
 """The whole must be over by then; every wait in it ends there."""

@@ -261,7 +261,7 @@ def test_beside_writers_at_full_speed_and_a_worker_nothing_acknowledged_before_i
         senders = Senders(served)
         backups = {}
         for name in ("one.tar.gz", "two"):
-            until(lambda: len(senders.acknowledged) >= 500 * (len(backups) + 1), 60, "statements are taken")
+            until(lambda: len(senders.acknowledged) >= 200 * (len(backups) + 1), 60, "statements are taken")
             before = list(senders.acknowledged)
             told = lrs("--data", served.data, "backup", "--to", tmp_path / name, "--verify", "--json")
             assert told.returncode == 0, told.stderr

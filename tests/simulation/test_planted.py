@@ -10,6 +10,8 @@ from simulation.watch import Broken
 from simulation.world import World
 
 SEEDS = 400
+RARE = {"the_breaker_never_opens": 375, "time_stamped_before_the_lock": 61}
+"""What shows in few seeds, and a seed in which it does: tried first."""
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +24,7 @@ def quiet() -> object:
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     PLANTED[name](monkeypatch)
-    for seed in range(SEEDS):
+    for seed in (RARE.get(name, 0), *range(SEEDS)):
         try:
             World(seed).run()
         except Broken as found:

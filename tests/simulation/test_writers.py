@@ -10,9 +10,11 @@ from simulation.__main__ import main
 from simulation.watch import Broken
 from simulation.writers.world import Writing
 
-SEEDS = 200
+SEEDS = 60
 WITHIN = 600
 """Seeds in which a planted fault must show."""
+RARE = {"an_intent_that_is_ahead_is_never_old": 169}
+"""What shows in few seeds, and a seed in which it does: tried first."""
 
 
 def test_no_statement_appears_late_whoever_writes_stands_still_or_dies(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +42,7 @@ def test_a_seed_does_the_same_again() -> None:
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     PLANTED[name](monkeypatch)
-    for seed in range(WITHIN):
+    for seed in (RARE.get(name, 0), *range(WITHIN)):
         try:
             Writing(seed).run()
         except Broken as found:

@@ -109,3 +109,26 @@ def test_a_server_that_is_not_there_is_unavailable_in_time(monkeypatch):
         MongoStatements(database).consistent_through()
     assert time.monotonic() - start < 3
     database.close()
+
+
+def test_a_transaction_whose_time_is_over_leaves_nothing_in_the_way_of_others(mongo_place, monkeypatch):
+    slow, other = Database(mongo_place), Database(mongo_place)
+    with slow.alone() as calls:
+        calls.insert("probes", [{"_id": 1, "n": 0}])
+
+    def outlast(calls):
+        calls.update("probes", {"_id": 1}, {"$set": {"n": 1}})
+        time.sleep(0.8)
+        calls.update("probes", {"_id": 1}, {"$set": {"n": 2}})
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lrs.store.mongo.database.PATIENCE", 0.5)
+        with pytest.raises(StoreUnavailable):
+            slow.write(outlast)
+    with slow.session() as held:  # so that `slow` cannot end it by chance, by using that session again
+        other.write(lambda calls: calls.update("probes", {"_id": 1}, {"$set": {"n": 3}}))
+        assert held
+    with other.read() as calls:
+        assert calls.one("probes", {"_id": 1}) == {"_id": 1, "n": 3}
+    slow.close()
+    other.close()

@@ -35,7 +35,8 @@ def test_of_two_processes_that_add_the_same_ids_one_wins_each(open_statements, p
 @pytest.mark.parametrize("way", ["follow", "pages by consistent-through"])
 def test_a_follower_misses_nothing_while_eight_threads_in_two_processes_write(open_statements, place, way):
     store = open_statements()
-    writers = [start(place, 8, 150) for _ in range(2)]
+    each = 40 if place.startswith("mongodb") else 150  # what a server in Python does in a few seconds
+    writers = [start(place, 8, each) for _ in range(2)]
     seen, at, results = [], 0, []
     waiting = threading.Thread(target=lambda: results.extend(map(result, writers)))
     waiting.start()
@@ -57,7 +58,7 @@ def test_a_follower_misses_nothing_while_eight_threads_in_two_processes_write(op
     waiting.join()
     acknowledged = [name for one in results for name in one["accepted"]]
     assert len(seen) == len(set(seen))
-    assert len(acknowledged) == 2400
+    assert len(acknowledged) == 2 * 8 * each
     assert set(acknowledged) == set(seen)
 
 

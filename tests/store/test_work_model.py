@@ -37,7 +37,7 @@ def test_the_model_is_the_mongodb_store(seed: int, tmp_path: Path, mongo_place: 
     pair = Pair(tmp_path, clocks, rng, work)
     for name, connector in (("one", "webhook"), ("two", "bulk")):
         pair.ask("work", "add_target", TargetRow(name, connector, {"timeout": 5}))
-    for _ in range(60):
+    for _ in range(20):
         for _ in range(4):
             clocks.true += rng.choice((1, 1_000, SECOND, 20 * SECOND, 3600 * SECOND))
             if rng.random() < 0.05:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 
 import pytest
@@ -51,12 +52,13 @@ while (at := work.cursor(name)).seq < rounds:
 
 def test_nothing_is_sent_twice_or_out_of_order_and_the_feed_has_no_gap_while_all_go_on_at_once(work, open_part, place):
     work.add_target(TargetRow("crm", "webhook"))
-    rounds = 15
+    rounds = 6 if place.startswith("mongodb") else 15  # what a server in Python does in a few seconds
     publishers = [python(PUBLISHER, place, name, other, str(rounds)) for name, other in (("a", "b"), ("b", "a"), ("a", "b"))]
     senders = [python(SENDER, place, f"w{n}", str(LATER)) for n in range(3)]
     seen, reader = [], open_part("work")
     while len(seen) < rounds * 6:
         seen += [row.n for row in reader.feed(seen[-1] if seen else 0, 7)]
+        time.sleep(0.01)  # a reader that never rests takes the server from the others
     said = [process.communicate(timeout=280)[0] for process in (*publishers, *senders)]
     assert [process.returncode for process in (*publishers, *senders)] == [0] * 6
     assert seen == list(range(1, rounds * 6 + 1))
@@ -116,8 +118,9 @@ def parked(one):
     return Attempt(one.id, one.lease, LATER, "parked", 0, None, "unknown person")
 
 
-@pytest.mark.parametrize("n", [3, 1201])
-def test_what_an_operator_does_to_many_reaches_all(work, n):
+@pytest.mark.parametrize("n", [3, 121])
+def test_what_an_operator_does_to_many_reaches_all(work, n, monkeypatch):
+    monkeypatch.setattr("lrs.store.mongo.deliveries.AT_ONCE", 50)
     rows = [Published("learning.completed", f"e{i}", 1, b'{"user":{"externalId":"7"}}') for i in range(n)]
     assert work.advance("route", Cursor(), Cursor(1, 0), Output((), rows, [(i, "hris") for i in range(n)]))
     assert work.cancel(Wanted(person="7"), why="by hand", dry=True) == n

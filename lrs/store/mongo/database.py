@@ -29,6 +29,8 @@ PATIENCE = 5.0
 """Seconds that a call may take, and a transaction with all its repetitions."""
 HELD_UP = 1.0
 """Seconds of repetitions after which one looks whether what is in the way was left behind."""
+UNDOING = 1.0
+"""Seconds for the end of a transaction that did not stand, beyond those it had."""
 DURABLE = WriteConcern("majority", j=True)
 STANDALONE = (
     "this MongoDB is a single server without a replica set, and has no transactions. One node is enough; to mend it:\n"
@@ -179,8 +181,7 @@ class Database:
                 yield
             finally:
                 self._local.moment = None
-                if session.in_transaction:
-                    session.abort_transaction()
+                _undo(session)
 
     @contextmanager
     def alone(self) -> Iterator[Calls]:
@@ -205,32 +206,32 @@ class Database:
         one time to the next. Raises `StoreUnavailable` when it does not stand within PATIENCE.
         """
         self.check()
-        began = time.monotonic()
-        pause = 0.001
-        with faults(), pymongo.timeout(PATIENCE), nullcontext(session) if session else self._client.start_session() as used:
+        with faults(), nullcontext(session) if session else self._client.start_session() as used:
             if self.guard and not session:
                 self.guard.tell(used)
-            while True:
-                try:
-                    return self._attempt(used, work)
-                except PyMongoError as error:
-                    if not _passing(error) or time.monotonic() + pause > began + PATIENCE:
-                        raise
-                if self.guard and time.monotonic() > began + HELD_UP:
-                    self.guard.end()
-                time.sleep(pause * random.random())
-                pause = min(0.1, pause * 2)
+            try:
+                with pymongo.timeout(PATIENCE):
+                    return self._until_it_stands(used, work)
+            finally:
+                _undo(used)
 
-    def _attempt(self, session: ClientSession, work: Callable[[Calls], Result]) -> Result:
-        session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
-        try:
-            result = work(Calls(self, session))
-            self.commit(session)
-        except BaseException:
-            if session.in_transaction:
-                session.abort_transaction()
-            raise
-        return result
+    def _until_it_stands(self, session: ClientSession, work: Callable[[Calls], Result]) -> Result:
+        began = time.monotonic()
+        pause = 0.001
+        while True:
+            session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
+            try:
+                result = work(Calls(self, session))
+                self.commit(session)
+                return result
+            except PyMongoError as error:
+                if not _passing(error) or time.monotonic() + pause > began + PATIENCE:
+                    raise
+            _undo(session)
+            if self.guard and time.monotonic() > began + HELD_UP:
+                self.guard.end()
+            time.sleep(pause * random.random())
+            pause = min(0.1, pause * 2)
 
     def commit(self, session: ClientSession) -> None:
         """Commit; asked again as long as the answer is lost and there is time. Raises `Undecided` when it stays lost."""
@@ -335,6 +336,13 @@ class Database:
 
 class _Undo(Exception):
     pass
+
+
+def _undo(session: ClientSession) -> None:
+    """Abort the transaction that is open, if one is: else it holds up all others until the server ends it, a minute later."""
+    if session.in_transaction:
+        with pymongo.timeout(UNDOING):
+            session.abort_transaction()
 
 
 def _passing(error: PyMongoError) -> bool:
