@@ -23,7 +23,7 @@ from lrs.directory.csv import identifiers_of
 from lrs.store.open_store import open_store
 from lrs.store.protocols.work import TargetRow
 
-KILLS = {"sqlite": 8, "mongo": 3}
+KILLS = {"sqlite": 8, "mongo": 2}
 """A start of all processes takes twice the time on a database that is a test's; the campaign kills hundreds of times."""
 HERE = Path(__file__).parent
 

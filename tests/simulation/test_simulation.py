@@ -8,7 +8,7 @@ import pytest
 from simulation.__main__ import main
 from simulation.world import World
 
-SEEDS = 200
+SEEDS = 120
 
 
 def test_nothing_is_lost_doubled_or_late_whatever_happens(capsys: pytest.CaptureFixture[str]) -> None:

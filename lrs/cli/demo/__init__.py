@@ -29,9 +29,9 @@ def command(settings: Settings, once: bool, port: int) -> None:
     """
     from lrs.cli.demo.story import tell
 
-    broken = os.environ.get("LRS_DEMO_BREAK", "")
-    if broken and broken not in LEGS:
-        raise BadSetting(f'LRS_DEMO_BREAK is one of {", ".join(LEGS)}, not "{broken}"')
+    broken = frozenset(filter(None, os.environ.get("LRS_DEMO_BREAK", "").split(",")))
+    if wrong := ", ".join(sorted(broken - set(LEGS))):
+        raise BadSetting(f'LRS_DEMO_BREAK names some of {", ".join(LEGS)}, with commas between them; not "{wrong}"')
     if settings.store:
         refuse_a_store_in_use(settings)
     # a SIGTERM must not leave the processes behind

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from lrs.cli.demo.company import CRM_TOKEN, HRIS_KEY, LRS, Company
 from lrs.cli.demo.expected import OUTCOMES, Outcome
 
 LEGS = ("hris", "crm", "feed", "export", "hook", "zoom")
-"""The legs that can break, and that `LRS_DEMO_BREAK` breaks one of."""
+"""The legs that can break, and that `LRS_DEMO_BREAK` breaks some of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Check:
     lines: tuple[str, ...] = ()
 
 
-def hris(acme: Company, broken: str) -> Check:
+def hris(acme: Company, broken: Set[str]) -> Check:
     """One training record for each completion that stands; none for what was taken back."""
     found: dict[str, list[str]] = {}
     for employee in sorted({one.employee_id for one in OUTCOMES}):
@@ -53,7 +53,7 @@ def _in_notes(one: Outcome, note: str) -> bool:
     return one.course in note or one.title in note
 
 
-def crm(acme: Company, broken: str) -> Check:
+def crm(acme: Company, broken: Set[str]) -> Check:
     """Every person with an achievement is a contact that shows one."""
     answer = httpx.get(f"{acme.crm_url}/sandbox/contacts", headers={"Authorization": f"Bearer {CRM_TOKEN}"}, timeout=10)
     contacts = {one["properties"].get("email"): one["properties"] for one in answer.json()}
@@ -68,7 +68,7 @@ def crm(acme: Company, broken: str) -> Check:
                  "contacts are missing in HubSpot", tuple(lines))
 
 
-def feed(acme: Company, broken: str) -> Check:
+def feed(acme: Company, broken: Set[str]) -> Check:
     """The highest revision of each id, followed by cursor, says how each achievement stands."""
     latest: dict[str, dict[str, Any]] = {}
     path, rows = "/feeds/completions?since=0&limit=5&exclude_source=", 0
@@ -91,9 +91,9 @@ def feed(acme: Company, broken: str) -> Check:
                  f"the feed differs: {_difference(stands, wanted)}", tuple(lines))
 
 
-def export(acme: Company, broken: str) -> Check:
+def export(acme: Company, broken: Set[str]) -> Check:
     """`lrs export --format parquet`, opened by DuckDB."""
-    out = acme.folder / ("hris.log/export" if broken == "export" else "export")
+    out = acme.folder / ("hris.log/export" if "export" in broken else "export")
     made = subprocess.run([sys.executable, "-c", LRS, "--data", str(acme.data), "export", "--format", "parquet", "--out", str(out)],
                           capture_output=True, text=True, timeout=60)
     files = sorted(out.glob("*.parquet")) if made.returncode == 0 else []

@@ -1,6 +1,7 @@
 """The demo's company: its processes, credentials, people, courses and targets."""
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -37,9 +38,9 @@ class Company:
     providers: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def found(folder: Path, processes: Processes, place: str, port: int, broken: str) -> Company:
+def found(folder: Path, processes: Processes, place: str, port: int, broken: Set[str]) -> Company:
     """Start the sandboxes and the LRS, and fill the directory. `place`: the database, '' for files in `folder`; `broken` names the
-    leg to break."""
+    legs to break."""
     data, urls = folder / "data", {}
     for name, module, key in (("hris", "bamboohr", HRIS_KEY), ("crm", "hubspot", CRM_TOKEN), ("zoom", "zoom", ZOOM_SECRET)):
         twin = free_port()
@@ -54,9 +55,9 @@ def found(folder: Path, processes: Processes, place: str, port: int, broken: str
                     {"LRS_PUBLIC_URL": url})
     store = open_store(place or data)
     for target in (
-        TargetRow("hris", "bamboohr", {"url": hris_url, "api_key": "wrong" if broken == "hris" else HRIS_KEY,
+        TargetRow("hris", "bamboohr", {"url": hris_url, "api_key": "wrong" if "hris" in broken else HRIS_KEY,
                                     "training_type": 18, "allow_private": True}),
-        TargetRow("crm", "hubspot", {"url": crm_url, "token": "wrong" if broken == "crm" else CRM_TOKEN, "allow_private": True}),
+        TargetRow("crm", "hubspot", {"url": crm_url, "token": "wrong" if "crm" in broken else CRM_TOKEN, "allow_private": True}),
     ):
         store.work.add_target(target)
     for name, read, put in (
@@ -65,10 +66,10 @@ def found(folder: Path, processes: Processes, place: str, port: int, broken: str
         text = files("lrs.cli.demo").joinpath(name).read_text().replace("{public_url}", url)
         put([row for _, row in read(text.splitlines(keepends=True))[0]])  # type: ignore[operator]
     made = {name: credentials.create(store.credentials, name=name, public_url=url, key=f"demo-{name}") for name in PROVIDERS}
-    scopes = ["statements/read"] if broken == "feed" else ["feeds/read", "all/read"]
+    scopes = ["statements/read"] if "feed" in broken else ["feeds/read", "all/read"]
     reader = credentials.create(store.credentials, name="Analyst", public_url=url, scopes=scopes, key="demo-analyst")
     connections.add(Services(Settings(data=data, public_url=url), store), who="cli:demo", name="zoom-acme", source="zoom", settings={
-        "secret_token": "another" if broken == "zoom" else ZOOM_SECRET, "account_id": "ACC-1", "client_id": "demo", "client_secret": "demo",
+        "secret_token": "another" if "zoom" in broken else ZOOM_SECRET, "account_id": "ACC-1", "client_id": "demo", "client_secret": "demo",
         "url": zoom_url, "auth_url": zoom_url, "allow_private": True})
     return Company(folder, data, url, hris_url, crm_url, zoom_url, store, ("demo-analyst", reader.secret),
                    {name: (one.credential.key, one.secret) for name, one in made.items()})
