@@ -1,6 +1,7 @@
 """What tests of several folders share: a MongoDB server a run, and the place of a store of either kind."""
 from __future__ import annotations
 
+import signal
 import sys
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "parts"))
 
 from real_mongo import Mongo
+
+# a shell without job control starts what is in its background with SIGINT ignored, and every process of a test would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,10 @@ def running(tmp_path_factory, rabbitmq):
 
 def test_queues_stay_short_while_no_worker_takes_from_them(rabbitmq):
     bell = Bell(client(rabbitmq.url))  # for a kind of work that no worker knows
-    assert [bell.ring("unheard") for _ in range(50)] == [True] + [False] * 49
-    assert bell._connection.default_channel.queue_purge(queue_name("unheard")) == 1
+    rung = [bell.ring("unheard") for _ in range(50)]
+    # RabbitMQ may count a message a moment after it took it
+    assert (rung[0], any(rung[10:])) == (True, False)
+    assert bell._connection.default_channel.queue_purge(queue_name("unheard")) == sum(rung)
 
 
 def test_two_workers_deliver_each_event_once(running):
