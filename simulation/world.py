@@ -31,6 +31,7 @@ POISONS = 2
 """The most deliveries of a seed that kill their worker."""
 IDLE = 30 * 1_000_000
 """µs after which a call that is under way has ended."""
+LATE = [most for _, most in LATENESS], [share for share, _ in LATENESS]
 FAULTS = ("crash", "fault", "step"), (1.0, 1.0, 3.0)
 
 
@@ -210,7 +211,7 @@ class World:
         self.disk.left = 1 + int(self.rng.expovariate(1 / 25))
 
     def _lateness(self) -> int:
-        most = self.rng.choices([most for _, most in LATENESS], [share for share, _ in LATENESS])[0]
+        most = self.rng.choices(*LATE)[0]
         if most > IDLE and self.rng.random() < 0.8:
             self._finish()
         return self.rng.randrange(most)

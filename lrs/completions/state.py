@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from lrs.completions.model import Evidence
 
@@ -41,9 +41,9 @@ class CourseState:
 def to_json(state: CourseState) -> bytes:
     """The state as JSON text; equal states give equal bytes, and `from_json` gives the very state back."""
     value = {
-        "evidence": [_without_defaults(asdict(state.evidence[seq]), _EVIDENCE) for seq in sorted(state.evidence)],
+        "evidence": [_row(state.evidence[seq], _EVIDENCE) for seq in sorted(state.evidence)],
         "placed": sorted([seq, n] for seq, n in state.placed.items()),
-        "windows": [_without_defaults(asdict(w), _WINDOW) for w in state.windows],
+        "windows": [_row(w, _WINDOW) for w in state.windows],
     }
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
@@ -59,12 +59,11 @@ def from_json(text: bytes | str) -> CourseState:
     )
 
 
-def _without_defaults(row: dict[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
-    return {k: v for k, v in row.items() if k not in defaults or v != defaults[k]}
+def _row(one: Evidence | Window, defaults: Mapping[str, object]) -> dict[str, object]:
+    """Its fields. Optional ones are left out where they hold their default: a course that repeats its verdict stays small."""
+    return {name: value for name, default in defaults.items() if (value := getattr(one, name)) != default}
 
 
-# Optional fields are left out where they hold their default: a course that repeats its verdict stays small.
-_EVIDENCE: Mapping[str, object] = {
-    k: v for k, v in asdict(Evidence(0, "", 0, "", "")).items() if k not in ("seq", "statement_id", "at", "status", "provider")
-}
-_WINDOW: Mapping[str, object] = {k: v for k, v in asdict(Window(0, "", 0, 0)).items() if k not in ("n", "id", "anchor", "opened")}
+# a field that must be given has MISSING, which nothing is equal to
+_EVIDENCE: Mapping[str, object] = {one.name: one.default for one in fields(Evidence)}
+_WINDOW: Mapping[str, object] = {one.name: one.default for one in fields(Window)}
