@@ -219,3 +219,9 @@ def test_statements_know_the_request_that_brought_them_first(open_statements, ma
     asked = [one.id, two.id, plain.id, alone.id, str(uuid.uuid4())]
     assert open_statements().requests(asked) == {one.id: "r-1", two.id: "r-1", alone.id: "r-3"}
     assert store.requests([]) == {}
+
+
+def test_what_came_after_a_seq_is_counted_whether_it_is_little_or_much(statements_store, make, equal, monkeypatch):
+    monkeypatch.setattr("lrs.store.sqlite.statements.FEW", 3)
+    seqs = [one.seq for one in statements_store.add([make() for _ in range(6)], equal)]
+    assert [statements_store.count_after(seq) for seq in (0, *seqs)] == [6, 5, 4, 3, 2, 1, 0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pymongo
 from bson import Int64
 
 from lrs.statements.record import Added, Page, Prepared, Query, Record
@@ -15,6 +16,8 @@ from lrs.store.mongo.examined import StatementsExamined
 from lrs.store.mongo.intents import Horizon, Writer
 from lrs.store.mongo.rows import FIELDS, STATEMENTS
 
+COUNT_PATIENCE = 60.0
+"""Seconds for a count: of a hundred million it takes longer than any other call may."""
 LAYOUT = Layout(
     indexes={**rows.INDEXES, **references.INDEXES, **intents.INDEXES},
     seeds={"term_key": rows.term_key, "writers": intents.seeds},
@@ -96,7 +99,7 @@ class MongoStatements(StatementsExamined):
 
     def count_after(self, seq: int) -> int:
         """How many statements have a seq above this one."""
-        with self._database.read() as calls:
+        with self._database.read() as calls, pymongo.timeout(COUNT_PATIENCE):
             return calls.count(STATEMENTS, {"seq": {"$gt": seq}})
 
     def count(self) -> int:

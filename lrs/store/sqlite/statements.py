@@ -20,6 +20,8 @@ from lrs.store.sqlite.voiding import void_target, voided_before
 Same = Callable[[bytes, bytes], bool]
 AMONG = 500
 """Ids looked up at once."""
+FEW = 1_000
+"""Statements that are counted by walking over them."""
 SCRIPTS = tuple(";".join(scripts) for scripts in zip(rows.SCRIPTS, postings.SCRIPTS, references.SCRIPTS, clock.SCRIPTS, strict=True))
 
 
@@ -152,7 +154,11 @@ class SqliteStatements(StatementsExamined):
     def count_after(self, seq: int) -> int:
         """How many statements have a seq above this one."""
         with self._database.read() as db:
-            return int(db.execute("SELECT count(*) FROM statements WHERE seq > ?", (seq,)).fetchone()[0])
+            few = db.execute("SELECT count(*) FROM (SELECT 1 FROM statements WHERE seq > ? LIMIT ?)", (seq, FEW)).fetchone()[0]
+            if few == FEW:
+                # a walk over very many rows reads all their text, where the index of ids has only ids and seqs
+                few = db.execute("SELECT count(*) FROM statements INDEXED BY statements_by_id WHERE seq > ?", (seq,)).fetchone()[0]
+            return int(few)
 
     def count(self) -> int:
         """How many statements are stored, voided ones included."""
