@@ -27,6 +27,11 @@ TURN = "claims"
 """The number that every claim raises, so that claims are one after the other: what is in flight is decided over all targets."""
 
 
+def take_turn(db: Calls) -> None:
+    """Be the only one who claims until the transaction ends. Its first write: who comes too early is to have done nothing in vain."""
+    db.update("numbers", {"_id": TURN}, {"$inc": {"n": Int64(1)}})
+
+
 def told_of(committed: tuple[Result, list[str]]) -> Result:
     """The result of a transaction that stands, after what it has to tell an operator went to the log: not at each try."""
     result, told = committed
@@ -74,8 +79,7 @@ def claim(db: Calls, n: int, leases: int, lease: int, owner: str, now: int, limi
           told: list[str]) -> list[Claimed]:
     """Lease the deliveries of at most n calls for `lease` µs from `leases` (the time by which leases go) on; `alone`: those of
     no call but one, that of a suspect. `now`: the wall clock, by which they are due. What an operator should hear once it is
-    committed is added to `told`."""
-    db.update("numbers", {"_id": TURN}, {"$inc": {"n": Int64(1)}})
+    committed is added to `told`. The caller has taken his turn."""
     _find_lost(db, now, leases, limits, told)
     holders = [one["owner"] for one in db.find(owed.NAME, {"lost": {"$gte": COMPANY}, "state": "leased"}, {"owner": 1})]
     if held_back(alone, owner, holders, alone and _has_in_flight(db, owner)):

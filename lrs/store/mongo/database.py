@@ -29,6 +29,8 @@ PATIENCE = 5.0
 """Seconds that a call may take, and a transaction with all its repetitions."""
 HELD_UP = 1.0
 """Seconds of repetitions after which one looks whether what is in the way was left behind."""
+LONGEST_PAUSE = 0.02
+"""Seconds between two tries: who waits longer does not meet the moment between two transactions of one who has much to do."""
 UNDOING = 1.0
 """Seconds for the end of a transaction that did not stand, beyond those it had."""
 DURABLE = WriteConcern("majority", j=True)
@@ -231,7 +233,7 @@ class Database:
             if self.guard and time.monotonic() > began + HELD_UP:
                 self.guard.end()
             time.sleep(pause * random.random())
-            pause = min(0.1, pause * 2)
+            pause = min(LONGEST_PAUSE, pause * 2)
 
     def commit(self, session: ClientSession) -> None:
         """Commit; asked again as long as the answer is lost and there is time. Raises `Undecided` when it stays lost."""

@@ -86,6 +86,7 @@ class Deliveries:
 
         def work(calls: Calls) -> tuple[list[Claimed], list[str]]:
             told: list[str] = []
+            claims.take_turn(calls)
             claims.record(calls, ended, limits, told)
             return claims.claim(calls, n, leases, round(lease_seconds * 1_000_000), owner, now, limits, alone, told), told
 
