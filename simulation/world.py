@@ -22,6 +22,7 @@ from simulation.scenario import CATALOGUE, LATENESS, PROVIDERS, Administration, 
 from simulation.store import ModelCredentials, ModelStore
 from simulation.watch import Watch
 from workers.deliver import Deliverer, Ended
+from workers.partitions import Partition, Standing, lay_out
 
 SETTINGS = Settings()
 TARGETS = {"lms": "webhook", "hook": "webhook", "hris": "ledger", "crm": "bulk"}
@@ -86,12 +87,17 @@ class World:
         # each seed does some things much more often than others: what is rare together is so in every seed else
         self.weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
         self.racy = [weight * steps.RACY.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
+        # drawn apart: what one partition does in a seed is not changed by it
+        self.numbers = random.Random(f"partitions {self.seed}")
+        self.partitioned = self.numbers.random() < 0.5
         self.depth, self.rotated = 0, (0, 0)
         self.taken = 0
         self.held: set[str] = set()
         for name, kind in TARGETS.items():
             secret = {"url": f"https://{name}.example/", "secret": OLD_SECRET} if kind == "webhook" else {}
             self.store.work.add_target(TargetRow(name, kind, {"timeout": 5, **secret}))
+        if self.partitioned:
+            lay_out(self.services.store, self.numbers.randint(2, 4))
         self.store.directory.put_courses(CATALOGUE[:1])
         self.store.directory.put_people(self.administration.everybody())
         for worker in self.workers:
@@ -100,6 +106,10 @@ class World:
     def now(self) -> int:
         """True time, µs."""
         return self.clocks.true
+
+    def partitions(self) -> list[Partition]:
+        """Those in force."""
+        return Standing(self.store.outgoing.now.cursors).partitions
 
     def poison(self, calls: Sequence[Sequence[Claimed]]) -> None:
         """Of what was claimed, one may kill whoever sends it, now and in all time."""
