@@ -55,7 +55,7 @@ def number_of(store: Store, record: Record, of: int) -> int:
     nothing to take back, in whichever partition. What this says of a statement must stay so for ever: should it have to change,
     the cursors need other names."""
     named = record if record.voids is None else store.statements.get(record.voids, voided=True) or record
-    actor = orjson.loads(_SAID.decode(named.text).actor)
+    actor = orjson.loads(memoryview(_SAID.decode(named.text).actor))
     return zlib.crc32(unknown_subject(identifier(actor)).encode("utf-8", "surrogatepass")) % of + 1
 
 

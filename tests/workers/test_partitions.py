@@ -296,7 +296,8 @@ def test_a_process_works_at_all_partitions_and_takes_over_the_number_of_its_sett
 def test_a_partition_that_somebody_else_moves_is_left_to_him(tmp_path: Path) -> None:
     services = opened(tmp_path, of=2)
     routing, rng = Routing(services), random.Random(4)
-    assert routing() == 0
+    while routing():
+        pass
     send(services, *(statement(rng, n) for n in range(8)))
     for one in partitions.partitions(2):
         assert route_once(services, 1, one).statements
