@@ -79,6 +79,8 @@ def _drop(queue: list[Any], request: Any) -> None:
 def route(world: World, worker: Worker | None) -> None:
     """A round of routing and reading again."""
     partition = world.numbers.choice(world.partitions())
+    if partition.of > 1 and not world.depth:  # rounds of several partitions meet
+        world.disk.left = min(world.disk.left, world.numbers.randint(4, 40))
     done = route_once(world.services, world.rng.choice((1, 2, 5, 500)), partition)
     if done.statements or done.changes or done.lost:
         world.note(f"{partition.consumer}: {done}")
@@ -274,4 +276,6 @@ NAMES, WEIGHTS = tuple(name for name, _, _ in _TABLE), tuple(weight for _, _, we
 OF_WORKERS = frozenset({"route", "reread", "turn", "exchange"})
 RACY = {"reread": 4.0, "route": 2.0, "repartition": 4.0, "learn": 3.0, "catalogue": 4.0, "apply": 4.0}
 """What happens more often in the middle of another step."""
+RACY_PARTITIONS = {"route": 40.0}
+"""And where routing has several partitions."""
 READERS = ("follow", "feed")

@@ -81,15 +81,18 @@ class World:
         self.only_one = len(self.workers) == 1
         self.workers.append(Worker("apart", services, self.network, alone=True))
         self.poisonous = rng.random() < 0.25
-        self.senders, self.administration = Senders(rng, self.wild), Administration(rng, self.wild)
+        self.numbers = random.Random(f"partitions {self.seed}")
+        self.partitioned = self.numbers.random() < 0.5
+        self.senders = Senders(rng, self.wild, 2 if self.partitioned else 4)
+        self.administration = Administration(rng, self.wild)
         self.follower, self.reader = steps.Follower(), steps.Reader()
         self.trace: list[str] = []
         # each seed does some things much more often than others: what is rare together is so in every seed else
         self.weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
-        self.racy = [weight * steps.RACY.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
-        # drawn apart: what one partition does in a seed is not changed by it
-        self.numbers = random.Random(f"partitions {self.seed}")
-        self.partitioned = self.numbers.random() < 0.5
+        racy = {**steps.RACY, **(steps.RACY_PARTITIONS if self.partitioned else {})}
+        if self.partitioned:  # statements wait for several rounds, so that two take those of one person at once
+            self.weights = [weight * (0.2 if name == "route" else 1) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
+        self.racy = [weight * racy.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
         self.depth, self.rotated = 0, (0, 0)
         self.taken = 0
         self.held: set[str] = set()

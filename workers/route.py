@@ -62,7 +62,7 @@ def route_once(services: Services, n: int = SLICE, partition: Partition = WHOLE)
     return Routed(routed.statements, routed.changes + again.slices, routed.published + again.published, routed.owed + again.owed)
 
 
-def _route(services: Services, n: int, partition: Partition) -> Routed:
+def _route(services: Services, n: int, partition: Partition = WHOLE) -> Routed:
     store, shared = services.store, partition.of > 1
     at = standing(store)
     if partition not in at.partitions:
@@ -121,7 +121,7 @@ class Routing:
         for _ in self._partitions:
             partition = self._partitions[self._at % len(self._partitions)]
             if self._is_free(partition):
-                routed = route_once(self._services, partition=partition)
+                routed = route_once(self._services, SLICE, partition)
                 if done := routed.statements + routed.changes:
                     self._is_free(partition)
                     return done
