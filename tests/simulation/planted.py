@@ -19,7 +19,7 @@ from simulation.store import deliveries, statements, work
 from simulation.store.content import Outgoing, changed
 from simulation.store.statements import ModelStatements
 from simulation.store.work import ModelWork
-from workers import deliver, limits, partitions, reread
+from workers import deliver, limits, partitions
 from workers.connectors.base import Retry, Throttled
 from workers.round import Round
 
@@ -141,22 +141,6 @@ def what_was_loaded_is_not_checked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(work, "stands", lambda out, output: True)
 
 
-def a_round_of_another_number_writes(patch: pytest.MonkeyPatch) -> None:
-    whole = ModelWork.advance
-
-    def advance(self: ModelWork, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
-        return whole(self, consumer, was, now, replace(output, fences=[one for one in output.fences if one[0] != partitions.LAYOUT]))
-    patch.setattr(ModelWork, "advance", advance)
-
-
-def rounds_under_way_go_by_the_old_catalogue(patch: pytest.MonkeyPatch) -> None:
-    whole = ModelWork.advance
-
-    def advance(self: ModelWork, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
-        return whole(self, consumer, was, now, replace(output, fences=[one for one in output.fences if one[0] != reread.BEGAN]))
-    patch.setattr(ModelWork, "advance", advance)
-
-
 def only_what_all_have_judged_is_read_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(partitions.Standing, "judged", lambda self, store, record: record.seq <= self.least.seq)
 
@@ -168,5 +152,5 @@ PLANTED: dict[str, Plant] = {plant.__name__: plant for plant in (
     losses_in_company_count, a_suspect_is_sent_in_company,
     the_breaker_never_opens, an_unknown_learner_is_published,
     changes_are_read_after_people, partitions_by_person, what_was_loaded_is_not_checked,
-    a_round_of_another_number_writes, rounds_under_way_go_by_the_old_catalogue, only_what_all_have_judged_is_read_again)}
+    only_what_all_have_judged_is_read_again)}
 """By name; each is called with a monkeypatch that takes it out again."""

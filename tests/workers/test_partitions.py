@@ -27,6 +27,7 @@ from lrs.store.open_store import open_store
 from lrs.store.protocols.work import Cursor, Output, TargetRow, Wanted
 from workers import partitions
 from workers.partitions import Partition, lay_out, number_of, routed, standing
+from workers.reread import reread_once
 from workers.route import WHOLE, Routing, route_once
 
 HOME = "https://lms.example"
@@ -209,6 +210,32 @@ def test_what_one_partition_has_judged_is_read_again_though_another_is_behind(tm
     route(services)
     assert len(feed(services)) == 20
     assert not faults(services)
+
+
+def test_a_round_that_is_under_way_when_a_changed_map_is_read_again_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services, rng = opened(tmp_path), random.Random(9)
+    services.store.directory.put_people([person(1)])
+    number = propose(services, f"{VENDOR},,,completed,yes")
+    lay_out(services.store, 2)
+    route(services)
+    known = {**statement(rng, 1, account=False), "object": {"id": COURSES[0].id},
+             "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"}}
+    send(services, known, {**known, "id": str(uuid.uuid4()), "object": {"id": COURSES[1].id}, "verb": {"id": VENDOR}})
+    [first, _] = services.store.statements.follow(0, 9)
+    partition, directory = Partition(number_of(services.store, first, 2), 2), type(services.store.directory)
+    whole = directory.person_by_identifier
+
+    def looked_up(*of: Any) -> Any:
+        monkeypatch.undo()  # the map is applied, and history read again, while the round goes by the one before
+        maps.apply(services.store, "verbs", number, who="test")
+        while reread_once(services).slices:
+            pass
+        return whole(*of)
+
+    monkeypatch.setattr(directory, "person_by_identifier", looked_up)
+    assert route_once(services, 100, partition).lost
+    route(services)
+    assert {event["course"]["id"] for event in feed(services)} == {course.id for course in COURSES}
 
 
 def test_what_was_judged_before_the_number_was_changed_is_only_put_on_record_by_a_later_map(tmp_path: Path) -> None:
