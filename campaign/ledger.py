@@ -15,6 +15,7 @@ from campaign.served import Caller, Served, must, until
 from campaign.witness import FeedReader, Follower, Known
 from lrs.store.protocols.work import Wanted
 from lrs.store.sqlite.deliveries import webhook_id
+from workers import partitions
 
 Stored = dict[str, tuple[int, str, bool]]
 """(seq, text, voided) by id."""
@@ -154,7 +155,7 @@ def onward(served: Served, stored: Stored, receiver: Receiver, target: str, read
     Returns the number of deliveries, and of those that two workers in a row were killed over, so that they went alone."""
     with served.store() as store:
         def routed() -> bool:
-            return store.work.cursor("route").seq >= max((seq for seq, _, _ in stored.values()), default=0)
+            return partitions.routed(store).seq >= max((seq for seq, _, _ in stored.values()), default=0)
 
         def settled() -> bool:
             return set(store.work.count_by_state()) <= {"delivered", "cancelled", "dead"}

@@ -11,6 +11,7 @@ from bench import client
 from bench.client import Endpoint
 from bench.statements import Life
 from campaign.served import Served, must, serving, until
+from workers import partitions
 
 PARTS = 10
 """Statements and pages come in so many parts; the first part fills caches and is not compared."""
@@ -34,7 +35,7 @@ def run(folder: Path, seed: int, cycles: int = 1_000_000, *, timed: bool = True)
         began = time.monotonic()
         with served.store() as store:
             last = store.statements.last_seq()
-            until(lambda: store.work.cursor("route").seq >= last, 3600, "all of it is routed")
+            until(lambda: partitions.routed(store).seq >= last, 3600, "all of it is routed")
         routed = time.monotonic() - began
         rows.append(_measured(served))
         middle, end, first = rows[PARTS // 2], rows[-1], rows[1]

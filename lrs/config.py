@@ -74,6 +74,10 @@ class Settings:
     broker_url: str = _setting(
         "", "broker", "", "Celery's broker, `redis://…` or `amqp://…`; unset, a worker of `lrs serve` does all work without one."
     )
+    route_partitions: int = _setting(
+        1, "partitions", "partitions", "In how many partitions statements are routed, each by a worker at a time: 1 to 64, the same for "
+        "all workers (docs/workers.md)."
+    )
     xapi_default_version: str = _setting(
         "1.0.3", "version", "", "The version named in answers to requests that name none (which are refused): 1.0.3 or 2.0.0."
     )
@@ -144,6 +148,16 @@ def _count(value: Any) -> int:
     if number < 1:
         raise ValueError("a whole number of at least 1")
     return number
+
+
+def _partitions(value: Any) -> int:
+    try:
+        number = _count(value)
+    except ValueError:
+        number = 0
+    if 1 <= number <= 64:
+        return number
+    raise ValueError("a whole number from 1 to 64")
 
 
 def _port(value: Any) -> int:
@@ -257,7 +271,7 @@ def _version(value: Any) -> str:
 
 _READ: dict[str, Callable[[Any], Any]] = {
     "text": _text, "count": _count, "port": _port, "switch": _switch, "path": _path, "url": _url, "networks": _networks, "level": _level,
-    "broker": _broker, "store": _store, "version": _version, "origins": _origins,
+    "broker": _broker, "partitions": _partitions, "store": _store, "version": _version, "origins": _origins,
 }
 
 
@@ -359,7 +373,8 @@ def _value(row: Row, value: Any, where: str) -> Any:
 
 
 _KINDS = {
-    "count": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word", "version": "word",
+    "count": "whole number", "partitions": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word",
+    "version": "word",
     "origins": "list of origins", **dict.fromkeys(SECRET_KINDS, "url"),
 }
 

@@ -70,9 +70,9 @@ def _waits_for_parked(world: World, row: Owed) -> bool:
 def _deliver(world: World) -> None:
     """Until nothing happens any more however much time goes by."""
     for _ in range(3000):
-        done = route_once(world.services)
+        done = [route_once(world.services, partition=one) for one in world.partitions()]
         world.watch.check()
-        if done.statements or done.changes or done.lost:
+        if any(one.statements or one.changes or one.lost for one in done):
             continue
         busy = sum(len(worker.calls) + len(worker.ended) for worker in world.workers)
         for worker in world.workers:

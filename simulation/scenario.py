@@ -69,10 +69,12 @@ def person(name: str, steps: int, hris: bool) -> Person | None:
 
 @dataclass
 class Senders:
-    """The clients of the LRS: what they will send, what they have sent. `wild`: also what no oracle can follow."""
+    """The clients of the LRS: what they will send, what they have sent. `wild`: also what no oracle can follow; `mostly`: how many
+    people most statements are about."""
 
     rng: random.Random
     wild: bool
+    mostly: int = 4
     known: list[dict[str, Any]] = field(default_factory=list)
     """Statements that exist, sent or not, each with its provider under `""`."""
     queue: list[tuple[Provider, list[dict[str, Any]]]] = field(default_factory=list)
@@ -118,7 +120,7 @@ class Senders:
 
     def _statement(self, now: int) -> dict[str, Any]:
         rng = self.rng
-        name = rng.choice(NAMES[:4] if rng.random() < 0.8 else NAMES)
+        name = rng.choice(NAMES[:self.mostly] if rng.random() < 0.8 else NAMES)
         address, *hashes = (f"{name}@example.com", *email_identifiers(f"{name}@example.com")[1:])
         actor: dict[str, Any] = rng.choice((
             {"mbox": f"mailto:{address}"}, {"mbox": f"mailto:{address}"}, {"mbox_sha1sum": hashes[0].removeprefix("sha1:")},

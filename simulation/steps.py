@@ -16,6 +16,7 @@ from simulation.receivers import MOODS
 from simulation.scenario import NAMES as PEOPLE
 from simulation.scenario import body
 from simulation.watch import must
+from workers.partitions import lay_out
 from workers.reread import reread_once
 from workers.route import route_once
 
@@ -77,9 +78,19 @@ def _drop(queue: list[Any], request: Any) -> None:
 
 def route(world: World, worker: Worker | None) -> None:
     """A round of routing and reading again."""
-    done = route_once(world.services, world.rng.choice((1, 2, 5, 500)))
+    partition = world.numbers.choice(world.partitions())
+    if partition.of > 1 and not world.depth:  # rounds of several partitions meet
+        world.disk.left = min(world.disk.left, world.numbers.randint(4, 40))
+    done = route_once(world.services, world.rng.choice((1, 2, 5, 500)), partition)
     if done.statements or done.changes or done.lost:
-        world.note(f"route: {done}")
+        world.note(f"{partition.consumer}: {done}")
+
+
+def repartition(world: World, _: Worker | None) -> None:
+    """A worker with another number of partitions in its settings begins."""
+    if world.partitioned:
+        of = world.numbers.randint(1, 4)
+        world.note(f"{of} partitions: {lay_out(world.services.store, of)}")
 
 
 def reread(world: World, worker: Worker | None) -> None:
@@ -259,10 +270,12 @@ _TABLE: tuple[tuple[str, Step, float], ...] = (
     ("think", think, 14), ("send", send, 16), ("route", route, 14), ("reread", reread, 4), ("turn", turn, 16),
     ("exchange", exchange, 20), ("follow", follow, 4),
     ("feed", read_feed, 4), ("learn", learn, 3), ("catalogue", catalogue, 1.5), ("apply", apply, 1), ("target", target, 2),
-    ("rotate", rotate, 1), ("mood", mood, 3), ("clock", clock, 1), ("power", power, 0.5))
+    ("repartition", repartition, 0.7), ("rotate", rotate, 1), ("mood", mood, 3), ("clock", clock, 1), ("power", power, 0.5))
 STEPS: dict[str, Step] = {name: step for name, step, _ in _TABLE}
 NAMES, WEIGHTS = tuple(name for name, _, _ in _TABLE), tuple(weight for _, _, weight in _TABLE)
 OF_WORKERS = frozenset({"route", "reread", "turn", "exchange"})
-RACY = {"reread": 4.0, "route": 2.0, "learn": 3.0, "catalogue": 4.0, "apply": 4.0}
+RACY = {"reread": 4.0, "route": 2.0, "repartition": 4.0, "learn": 3.0, "catalogue": 4.0, "apply": 4.0}
 """What happens more often in the middle of another step."""
+RACY_PARTITIONS = {"route": 40.0}
+"""And where routing has several partitions."""
 READERS = ("follow", "feed")

@@ -22,6 +22,7 @@ from simulation.scenario import CATALOGUE, LATENESS, PROVIDERS, Administration, 
 from simulation.store import ModelCredentials, ModelStore
 from simulation.watch import Watch
 from workers.deliver import Deliverer, Ended
+from workers.partitions import Partition, Standing, lay_out
 
 SETTINGS = Settings()
 TARGETS = {"lms": "webhook", "hook": "webhook", "hris": "ledger", "crm": "bulk"}
@@ -81,18 +82,26 @@ class World:
         self.only_one = len(self.workers) == 1
         self.workers.append(Worker("apart", services, self.network, alone=True))
         self.poisonous = rng.random() < 0.25
-        self.senders, self.administration = Senders(rng, self.wild), Administration(rng, self.wild)
+        self.numbers = random.Random(f"partitions {self.seed}")
+        self.partitioned = self.numbers.random() < 0.5
+        self.senders = Senders(rng, self.wild, 2 if self.partitioned else 4)
+        self.administration = Administration(rng, self.wild)
         self.follower, self.reader = steps.Follower(), steps.Reader()
         self.trace: list[str] = []
         # each seed does some things much more often than others: what is rare together is so in every seed else
         self.weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
-        self.racy = [weight * steps.RACY.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
+        racy = {**steps.RACY, **(steps.RACY_PARTITIONS if self.partitioned else {})}
+        if self.partitioned:  # statements wait for several rounds, so that two take those of one person at once
+            self.weights = [weight * (0.2 if name == "route" else 1) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
+        self.racy = [weight * racy.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
         self.depth, self.rotated = 0, (0, 0)
         self.taken = 0
         self.held: set[str] = set()
         for name, kind in TARGETS.items():
             secret = {"url": f"https://{name}.example/", "secret": OLD_SECRET} if kind == "webhook" else {}
             self.store.work.add_target(TargetRow(name, kind, {"timeout": 5, **secret}))
+        if self.partitioned:
+            lay_out(self.services.store, self.numbers.randint(2, 4))
         self.store.directory.put_courses(CATALOGUE[:1])
         self.store.directory.put_people(self.administration.everybody())
         for worker in self.workers:
@@ -101,6 +110,10 @@ class World:
     def now(self) -> int:
         """True time, µs."""
         return self.clocks.true
+
+    def partitions(self) -> list[Partition]:
+        """Those in force."""
+        return Standing(self.store.outgoing.now.cursors).partitions
 
     def poison(self, calls: Sequence[Sequence[Claimed]]) -> None:
         """Of what was claimed, one may kill whoever sends it, now and in all time."""

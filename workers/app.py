@@ -21,7 +21,7 @@ from lrs.metrics import Metrics
 from lrs.services import Services, now_us, store_of
 from workers import lost_channel
 from workers.broker import Bell, configuration, task_name
-from workers.consumers import CONSUMERS, Consumer, Work
+from workers.consumers import CONSUMERS, Consumer, Work, places
 from workers.pulse import Pulse
 from workers.told import Told
 
@@ -54,7 +54,7 @@ def settings() -> Settings:
     return found
 
 
-app.add_defaults(lambda: configuration(settings().broker_url))
+app.add_defaults(lambda: configuration(settings().broker_url, settings().route_partitions))
 
 
 @cache
@@ -90,9 +90,9 @@ def _work(name: str) -> Work:
 
 
 @contextlib.contextmanager
-def slot_of(consumer: Consumer, data: Path) -> Iterator[bool]:
+def slot_of(consumer: Consumer, data: Path, partitions: int = 1) -> Iterator[bool]:
     """Hold one of the places at this kind of work; False if all are taken. The kernel frees it when a worker dies."""
-    for number in range(consumer.slots):
+    for number in range(places(consumer, partitions)):
         with (data / f"{consumer.name}-{number}.working").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,8 +114,7 @@ def run(consumer: Consumer) -> None:
 
 def _run(consumer: Consumer) -> None:
     try:
-        data = services().settings.data
-        with slot_of(consumer, data) as free:
+        with slot_of(consumer, settings().data, settings().route_partitions) as free:
             if not free:
                 return
             _pulse().at(consumer.name)

@@ -11,7 +11,7 @@ from typing import Any
 from celery import Celery
 from kombu import Connection, Exchange, Queue
 
-from workers.consumers import CONSUMERS
+from workers.consumers import CONSUMERS, places
 
 HARD_LIMIT = 600
 """Seconds after which a task is killed. No slice of work takes as long."""
@@ -37,8 +37,8 @@ def _queue(name: str) -> Queue:
     return Queue(queue_name(name), Exchange("lrs"), routing_key=name)
 
 
-def configuration(broker_url: str) -> dict[str, Any]:
-    """Celery's settings over this broker."""
+def configuration(broker_url: str, partitions: int = 1) -> dict[str, Any]:
+    """Celery's settings over this broker, where routing has so many partitions."""
     names = list(CONSUMERS)
     return {
         "broker_url": broker_url, "broker_connection_retry_on_startup": True, "broker_connection_max_retries": None,
@@ -52,7 +52,7 @@ def configuration(broker_url: str) -> dict[str, Any]:
         "task_acks_late": True, "task_reject_on_worker_lost": True, "task_time_limit": HARD_LIMIT,
         "worker_prefetch_multiplier": 1,
         # a process for every slot of the table: no kind of work ever waits for another
-        "worker_concurrency": sum(consumer.slots for consumer in CONSUMERS.values()),
+        "worker_concurrency": sum(places(consumer, partitions) for consumer in CONSUMERS.values()),
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "task_queues": [_queue(name) for name in names],
         "task_routes": {task_name(name): {"queue": queue_name(name)} for name in names},

@@ -14,7 +14,7 @@ from workers.connectors.http import GuardedClient
 from workers.connectors.registry import connectors
 from workers.definitions import Definitions
 from workers.deliver import Deliverer
-from workers.route import route_once
+from workers.route import Routing
 from workers.sessions.conclude import conclude_due
 from workers.sessions.poll import poll_due
 
@@ -51,10 +51,7 @@ class Consumer:
 
 
 def _route(services: Services, owner: str, told: Told) -> Work:
-    def slice_() -> int:
-        routed = route_once(services)
-        return routed.statements + routed.changes + routed.lost
-    return slice_
+    return Routing(services)
 
 
 def _deliver(services: Services, owner: str, told: Told) -> Work:
@@ -111,6 +108,11 @@ def _retention(services: Services, owner: str, told: Told) -> Work:
         services.store.rejections.purge(now_us() - KEPT_US)
         return 0  # whatever was removed, there is no more of it until the next look
     return slice_
+
+
+def places(consumer: Consumer, partitions: int) -> int:
+    """How many processes may be at this kind of work at once, where routing has so many partitions."""
+    return partitions if consumer.name == "route" else consumer.slots
 
 
 #: Two may deliver at once: while one waits for a slow target, the other serves the rest.

@@ -10,6 +10,10 @@ there. It ends at the routing cursor: what lies beyond has not been judged at al
 catalogue and map after the statements. A routing round that was under way with the old catalogue cannot write once
 this cursor has moved, nor this one once the routing cursor has: the loser starts again and reads what is in force.
 The map and the catalogue are always those in force, not those of the change: so two changes in a row end at the second.
+
+Where several partitions route at once the two would never let each other be. There another cursor, `BEGAN`, is moved once, before
+the walk: rounds that were under way cannot write then, later ones know the change. From there on the states alone, which each
+compares with what it loaded, keep them apart. Of each partition the walk takes what was judged.
 """
 from __future__ import annotations
 
@@ -25,11 +29,12 @@ from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.store.open_store import Store
 from lrs.store.protocols.directory import Change
-from lrs.store.protocols.work import Cursor
+from lrs.store.protocols.work import Cursor, Output
 from verbs.installed import differing, spellings
+from workers.partitions import LAYOUT, standing
 from workers.round import Round
 
-CONSUMER, ROUTE = "reread", "route"
+CONSUMER, BEGAN = "reread", "reread/began"
 KINDS = frozenset({"course", "mapping"})
 """The changes that make statements of the past mean something else."""
 SLICE = 200
@@ -54,7 +59,8 @@ def reread_once(services: Services, n: int | None = None) -> Reread:
     """Read at most n statements again (None: as many as pay): their readings in writes of `SLICE`, in one more write
     what follows from them and the cursor."""
     store = services.store
-    was, routed = store.work.cursor(CONSUMER), store.work.cursor(ROUTE)
+    at = standing(store)
+    was, began, shared = at.cursors.get(CONSUMER, Cursor()), at.cursors.get(BEGAN, Cursor()), len(at.partitions) > 1
     changes = store.directory.changes(was.change, LOOK)
     open_ = [change for change in changes if change.kind in KINDS]
     if not open_:
@@ -62,19 +68,25 @@ def reread_once(services: Services, n: int | None = None) -> Reread:
             return Reread()
         store.work.advance(CONSUMER, was, Cursor(0, changes[-1].n), Round(store, now=services.now_us()).output())
         return Reread(1)
+    layout = [(LAYOUT, at.layout)]
+    if shared and began.change < changes[-1].n:
+        if not store.work.advance(BEGAN, began, Cursor(0, changes[-1].n), Output(fences=layout)):
+            return Reread(1)
+        at = standing(store)
     end, terms = changes[-1].n, touched(store, open_)
     n = n or max(SLICE, min(SLICE_MAX, len(terms or ()) // 4))
-    records = _bearing(store, terms, 0, routed.seq, n + 1) if was.seq == 0 and len(open_) > 1 else None
+    records = _bearing(store, terms, 0, at.until, n + 1) if was.seq == 0 and len(open_) > 1 else None
     if records is None or len(records) > n:
         # more than one slice: one change at a time, so that one which comes meanwhile is walked from its own beginning
         end, terms = open_[0].n, touched(store, open_[:1])
-        records = _bearing(store, terms, was.seq, routed.seq, n + 1)
-    round_ = Round(store, now=services.now_us())
+        records = _bearing(store, terms, was.seq, at.until, n + 1)
+    round_ = Round(store, now=services.now_us(), shared=shared)
     for record in records[:n]:
-        round_.take_again(record)
+        if at.judged(store, record):
+            round_.take_again(record)
     if len(records) <= n:
         round_.release(courses_of(store, [change for change in open_ if change.n <= end]))
-    output = round_.output(fences=[(ROUTE, routed)])
+    output = round_.output(layout if shared else [*layout, (at.partitions[0].consumer, at.least)])
     for start in range(0, len(round_.readings), SLICE):
         if not store.mappings.put_readings(round_.installation, round_.readings[start : start + SLICE]):
             return Reread(1)
@@ -90,10 +102,11 @@ def rehearse(store: Store, terms: Sequence[int] | None, round_: Round, n: int = 
     Yields after each slice how many there were and up to which seq; what the round has found may be taken out of its
     lists meanwhile. The round keeps every state it has met: memory grows with the learners concerned.
     """
-    until, after = store.work.cursor(ROUTE).seq, 0
-    while records := _bearing(store, terms, after, until, n):
+    at, after = standing(store), 0
+    while records := _bearing(store, terms, after, at.until, n):
         for record in records:
-            round_.take_again(record)
+            if at.judged(store, record):
+                round_.take_again(record)
         after = records[-1].seq
         yield len(records), after
 

@@ -20,7 +20,7 @@ from lrs.services import now_us
 from lrs.statements.record import Record
 from lrs.store.open_store import Store
 from lrs.store.protocols.directory import Change, Directory
-from lrs.store.protocols.work import Cursor, Output, Published, StateRow, TargetRow
+from lrs.store.protocols.work import Cursor, Output, Published, StateRow, TargetRow, fingerprint
 from verbs import read as verbs_read
 from verbs.installed import versions
 from verbs.vocabulary import Reading
@@ -56,11 +56,11 @@ class Round:
     and `readings`, so that a rehearsal is a round whose output nobody writes."""
 
     def __init__(self, store: Store, catalogue: Catalogue | None = None, verb_map: VerbMap | None = None, *,
-                 now: int | None = None) -> None:
+                 now: int | None = None, shared: bool = False) -> None:
         """With the catalogue and the map in force, or with others to rehearse them. Make it after the statements and
         changes were read: what it judges with must not be older than they are. `now`: µs since 1970, by default the
-        machine's."""
-        self._store = store
+        machine's. `shared`: others may change the same states meanwhile, and the output says what it has gone by."""
+        self._store, self._shared = store, shared
         self._now = now_us() if now is None else now
         self.verb_map = verb_map or current(store)
         self._catalogue = catalogue or _catalogue(store.directory, store.directory.last_change(), self.verb_map)
@@ -74,6 +74,8 @@ class Round:
         self._former: dict[str, frozenset[str]] = {}
         self._listed: frozenset[str] | None = None
         self._words: dict[str, LastWord | None] = {}
+        self._seen: dict[str, bytes] = {}
+        self._heard: dict[str, int] = {}
         self.published: list[Published] = []
         self.parked: list[Publication] = []
         self.readings: list[tuple[int, bytes]] = []
@@ -138,7 +140,7 @@ class Round:
             state = self._states[subject][course]
             held = state is not None and needs_person(subject) and any(w.revision and not w.revoked for w in state.windows)
             states.append(StateRow(subject, course, None if state is None else to_json(state), held))
-        return Output(states, self.published, self._owed, self._cancelled, self._released, fences)
+        return Output(states, self.published, self._owed, self._cancelled, self._released, fences, self._seen, self._heard)
 
     def _read(self, record: Record, value: object, *, always: bool = False) -> Reading:
         """The statement's reading in this round's map; it is kept for `readings` where the stored one is another."""
@@ -163,6 +165,9 @@ class Round:
         if judgement.evidence and not standing and target.seq < seq:
             # it counted for somebody else: the identifier has moved since
             for holder in self._store.work.holders(target.seq):
+                new = holder not in self._states
+                if self._shared and new and not any(state and target.seq in state.evidence for state in self._loaded(holder).values()):
+                    self._seen[holder] = b""  # another round took it elsewhere since it was looked for: this one must not stand
                 known = None if needs_person(holder) else self._store.directory.person(holder.removeprefix("person:"))
                 self._fold(holder, known, self._standing(holder, target.seq))
         judged = {self._catalogue.course(key).id for key, _ in judgement.evidence}
@@ -283,7 +288,10 @@ class Round:
     def _loaded(self, subject: str) -> dict[str, CourseState | None]:
         """All states of the subject, by course."""
         if subject not in self._states:
-            self._states[subject] = {row.course: from_json(row.body) for row in self._store.work.states([subject]) if row.body is not None}
+            rows = self._store.work.states([subject])
+            self._states[subject] = {row.course: from_json(row.body) for row in rows if row.body is not None}
+            if self._shared:
+                self._seen[subject] = fingerprint(rows)
         return self._states[subject]
 
     def _state(self, subject: str, course: str) -> CourseState | None:
@@ -319,6 +327,8 @@ class Round:
     def _last(self, achievement: str) -> LastWord | None:
         if achievement not in self._words:
             row = self._store.work.last_published(achievement)
+            if self._shared:
+                self._heard[achievement] = row.revision if row else 0
             self._words[achievement] = last_word(orjson.loads(row.body)) if row else None
         return self._words[achievement]
 

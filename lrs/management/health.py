@@ -16,6 +16,7 @@ from lrs.management.check_machine import DISK_LEAST
 from lrs.metrics import METRICS
 from lrs.services import Services
 from lrs.store.open_store import Store
+from workers import partitions
 
 SECOND = 1_000_000
 SILENT_US = 30 * SECOND
@@ -27,7 +28,7 @@ SHARE = 50
 
 Cursors = dict[str, Callable[[Store], int]]
 CURSORS: Cursors = {
-    "route": lambda store: store.work.cursor("route").seq,
+    "route": lambda store: partitions.routed(store).seq,
     "definitions": lambda store: store.definitions.of(())[0],
 }
 """Who follows the log of statements, and how far each has come."""

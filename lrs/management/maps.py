@@ -17,7 +17,7 @@ from lrs.statements.instants import printed
 from lrs.store.open_store import Store
 from lrs.store.protocols.mappings import CourseStep, Mapping
 from verbs.vocabulary import Reading
-from workers import reread
+from workers import partitions, reread
 from workers.round import Round
 
 KINDS = (maps.VERBS, maps.COURSES)
@@ -186,14 +186,14 @@ def moved(courses: list[Course], step: CourseStep) -> list[Course]:
 
 
 def _settled(store: Store) -> bool:
-    routed, again = store.work.cursor(reread.ROUTE), store.work.cursor(reread.CONSUMER)
+    routed, again = partitions.routed(store), store.work.cursor(reread.CONSUMER)
     waiting = (change.kind in reread.KINDS for change in store.directory.changes(again.change, reread.LOOK))
     return routed.seq >= store.statements.last_seq() and not any(waiting)
 
 
 def _bounds(store: Store) -> tuple[int, int]:
     first = store.statements.follow(0, 1)
-    return (first[0].seq if first else 0), store.work.cursor(reread.ROUTE).seq
+    return (first[0].seq if first else 0), partitions.routed(store).seq
 
 
 def _drain(told: Diff, round_: Round, counts: Counter[tuple[str, str, str, str]]) -> None:

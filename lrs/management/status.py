@@ -10,6 +10,7 @@ from analytics import table
 from lrs.management import verbs
 from lrs.statements.instants import printed
 from lrs.store.open_store import Store
+from workers import partitions
 
 STATES = ("pending", "leased", "waiting", "delivered", "dead", "cancelled")
 LATELY = 7 * 86_400 * 1_000_000
@@ -26,7 +27,7 @@ def gather(store: Store, data: Path, facts: Path | None = None) -> dict[str, Any
     folder of the table of facts."""
     now = time.time_ns() // 1000
     states = store.work.count_by_state()
-    cursor, last = store.work.cursor("route"), store.statements.last_seq()
+    cursor, last = partitions.routed(store), store.statements.last_seq()
     behind = store.statements.count_after(cursor.seq)
     return {
         "accepted": store.statements.count(),

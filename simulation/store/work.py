@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lrs.store.protocols.work import Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow
+from lrs.store.protocols.work import Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow, fingerprint
 from lrs.store.sqlite.clock import Ticks
 from simulation.disk import File
 from simulation.store import deliveries
@@ -23,11 +23,15 @@ class ModelWork(ModelDeliveries):
         """Where the consumer stands."""
         return self._file.read().cursors.get(consumer, Cursor())
 
+    def cursors(self) -> dict[str, Cursor]:
+        """Every consumer's cursor."""
+        return dict(self._file.read().cursors)
+
     def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
         """Output and cursor in one write; False if the cursor is not `was` any more, or a fence has moved."""
         created = self._wall()
         with self._file.write() as out:
-            moved = any(out.cursors.get(name, Cursor()) != at for name, at in ((consumer, was), *output.fences))
+            moved = any(out.cursors.get(name, Cursor()) != at for name, at in ((consumer, was), *output.fences)) or not stands(out, output)
             if not moved:
                 write_output(out, output, created)
                 out.cursors[consumer] = now
@@ -35,8 +39,8 @@ class ModelWork(ModelDeliveries):
 
     def states(self, subjects: Sequence[str]) -> list[StateRow]:
         """Everything known of these subjects."""
-        states = self._file.read().states
-        return [states[key] for wanted in dict.fromkeys(subjects) for key in sorted(states) if key[0] == wanted]
+        out = self._file.read()
+        return [state for wanted in dict.fromkeys(subjects) for state in states_of(out, wanted)]
 
     def last_published(self, event_id: str) -> Published | None:
         """What the feed last said of this achievement; None where it has no row of it."""
@@ -107,6 +111,17 @@ class ModelWork(ModelDeliveries):
                         if row.target == name and row.state == "waiting":
                             out.owed[row.id] = changed(row, due=now)
         return there is not None
+
+
+def states_of(out: Outgoing, subject: str) -> list[StateRow]:
+    """The subject's, by course."""
+    return [out.states[key] for key in sorted(out.states) if key[0] == subject]
+
+
+def stands(out: Outgoing, output: Output) -> bool:
+    """Whether what was loaded and heard is so still."""
+    return (all(fingerprint(states_of(out, subject)) == loaded for subject, loaded in output.loaded.items())
+            and all(max(out.said.get(event_id, (0,))) == heard for event_id, heard in output.heard.items()))
 
 
 def write_output(out: Outgoing, output: Output, created: int) -> None:

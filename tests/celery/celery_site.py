@@ -29,8 +29,9 @@ class Site:
     """A data folder with people, one course and one target, and the processes that work on it. `timeout`: the target's, in
     seconds: long, as a busy machine answers late; a lease lasts three times as long as the longest."""
 
-    def __init__(self, folder: Path, broker: str = "", timeout: float = 10) -> None:
-        self.folder, self.data, self.parts = folder, folder / "data", []
+    def __init__(self, folder: Path, broker: str = "", timeout: float = 10, **settings: str) -> None:
+        """`settings`: more variables of all processes."""
+        self.folder, self.data, self.parts, self.settings = folder, folder / "data", [], settings
         (folder / "lrs.toml").touch()
         self.redis = Redis(folder)
         self.broker = broker or self.redis.url
@@ -39,7 +40,7 @@ class Site:
         self.receiver = self.start("receiver", [sys.executable, "-m", "lrs.sandbox.webhook", "--port", str(port), "--key", SECRET,
                                                 "--data", str(folder / "received.db")])
         self.receiver.ready(self._receives)
-        self.store = open_store(self.data)
+        self.store = open_store(settings.get("LRS_STORE") or self.data, self.data / "incoming")
         self.store.directory.put_courses([Course(COURSE)])
         self.store.directory.put_people([
             Person(f"{n}", f"person{n}@acme.example", identifiers=tuple(identifiers_of(f"{n}", [f"person{n}@acme.example"])))
@@ -53,7 +54,7 @@ class Site:
     def environ(self, broker: str = "") -> dict[str, str]:
         """What the processes of this LRS get as environment."""
         return {**os.environ, "LRS_DATA": str(self.data), "LRS_BROKER_URL": broker or self.broker,
-                "LRS_CONFIG": str(self.folder / "lrs.toml"), "PYTHONWARNINGS": "ignore"}
+                "LRS_CONFIG": str(self.folder / "lrs.toml"), "PYTHONWARNINGS": "ignore", **self.settings}
 
     def start(self, name: str, command: list[str]) -> Part:
         """Start a process that ends with this site."""

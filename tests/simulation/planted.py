@@ -1,12 +1,16 @@
 """Faults of the kind that the simulation is made to find, each planted in one place."""
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lrs.completions.subjects import identifier, person_subject, unknown_subject
+from lrs.statements.record import Record
 from lrs.store import claiming
 from lrs.store.protocols.work import Cursor, Output
 from lrs.store.sqlite.clock import advanced
@@ -15,7 +19,7 @@ from simulation.store import deliveries, statements, work
 from simulation.store.content import Outgoing, changed
 from simulation.store.statements import ModelStatements
 from simulation.store.work import ModelWork
-from workers import deliver, limits
+from workers import deliver, limits, partitions
 from workers.connectors.base import Retry, Throttled
 from workers.round import Round
 
@@ -123,11 +127,30 @@ def changes_are_read_after_people(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Round, "learn", lambda self, change: None)
 
 
+def partitions_by_person(patch: pytest.MonkeyPatch) -> None:
+    def number_of(store: Any, record: Record, of: int) -> int:
+        named = record if record.voids is None else store.statements.get(record.voids, voided=True) or record
+        names = identifier(json.loads(named.text)["actor"])
+        known = store.directory.person_by_identifier(names)
+        person = next((known[name] for name in names if name in known), None)
+        return zlib.crc32((person_subject(person.employee_id) if person else unknown_subject(names)).encode()) % of + 1
+    patch.setattr(partitions, "number_of", number_of)
+
+
+def what_was_loaded_is_not_checked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(work, "stands", lambda out, output: True)
+
+
+def only_what_all_have_judged_is_read_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(partitions.Standing, "judged", lambda self, store, record: record.seq <= self.least.seq)
+
+
 PLANTED: dict[str, Plant] = {plant.__name__: plant for plant in (
     cursor_before_output, lease_not_checked, feed_number_reused, slowing_down_costs_an_attempt,
     delivered_is_released_like_parked, time_stamped_before_the_lock, writers_are_not_seen,
     nobody_is_asked_what_he_has, leases_are_believed_for_ever, leases_go_by_the_wall_clock,
     losses_in_company_count, a_suspect_is_sent_in_company,
     the_breaker_never_opens, an_unknown_learner_is_published,
-    changes_are_read_after_people)}
+    changes_are_read_after_people, partitions_by_person, what_was_loaded_is_not_checked,
+    only_what_all_have_judged_is_read_again)}
 """By name; each is called with a monkeypatch that takes it out again."""

@@ -15,7 +15,7 @@ from lrs.completions.model import Course, Person
 from lrs.errors import Conflict, Forbidden
 from lrs.statements.record import Prepared, Query
 from lrs.store.protocols.mappings import CourseStep
-from lrs.store.protocols.work import Attempt, Cursor, Output, Published, StateRow, TargetRow, Wanted
+from lrs.store.protocols.work import Attempt, Cursor, Output, Published, StateRow, TargetRow, Wanted, fingerprint
 from lrs.store.sqlite.clock import Ticks
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.directory import SqliteDirectory
@@ -137,8 +137,11 @@ def publish(pair: Pair) -> None:
                        rng.random() < 0.5)]
     output = Output(states, rows, [(n, name) for n in range(len(rows)) for name in ("one", "two")],
                     rng.sample("abcd", 1) if rng.random() < 0.1 else [], [("person", rng.choice("AB"))] if rng.random() < 0.3 else [],
-                    [("other", Cursor())] if rng.random() < 0.2 else [])
+                    [("other", Cursor())] if rng.random() < 0.2 else [],
+                    {"person:A": rng.choice((fingerprint(pair.ask("work", "states", ["person:A"])), b""))} if rng.random() < 0.2 else {},
+                    {"a": rng.choice((max(said.get("a", {0})), 1))} if rng.random() < 0.2 else {})
     was = pair.ask("work", "cursor", "route")
+    pair.ask("work", "cursors")
     pair.ask("work", "advance", "route", was if rng.random() < 0.9 else Cursor(1, 99), Cursor(was.seq + 1, 0), output)
     pair.ask("work", "states", ["ifi:x", "person:A"])
     pair.ask("work", "subjects", "ifi:", 10)

@@ -14,7 +14,7 @@ from lrs.errors import StoreUnavailable
 from lrs.store.mongo import deliveries as mongo_deliveries
 from lrs.store.mongo.database import Database as MongoDatabase
 from lrs.store.mongo.work import MongoWork
-from lrs.store.protocols.work import Cursor, Output, Published, StateRow, TargetRow, Wanted, Work
+from lrs.store.protocols.work import Cursor, Output, Published, StateRow, TargetRow, Wanted, Work, fingerprint
 from lrs.store.sqlite import deliveries
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.work import SqliteWork
@@ -101,6 +101,61 @@ def test_nothing_is_written_where_another_consumer_has_moved_meanwhile(work: Wor
     assert not work.advance("route", Cursor(), Cursor(7, 0), stale)
     assert (work.cursor("route"), work.states(["person:1"]), work.feed(0, 10)) == (Cursor(), [], [])
     assert work.advance("route", Cursor(), Cursor(7, 0), Output(published=[event(1)], fences=[("reread", Cursor(5, 1))]))
+
+
+def test_every_cursor_is_told_at_once(work: Work) -> None:
+    assert work.cursors() == {}
+    for n, name in enumerate(("route/1of2", "route/2of2", "reread"), 1):
+        assert work.advance(name, Cursor(), Cursor(n, n), Output())
+    assert work.cursors() == {"route/1of2": Cursor(1, 1), "route/2of2": Cursor(2, 2), "reread": Cursor(3, 3)}
+
+
+LOADED = [StateRow("person:1", "c", b"{}"), StateRow("person:1", "d", b"{}")]
+
+
+@pytest.mark.parametrize("since", [
+    [], [StateRow("person:2", "c", b"{1}")], [StateRow("person:1", "c", b"{1}")], [StateRow("person:1", "c", b"{}", True)],
+    [StateRow("person:1", "c", None)], [StateRow("person:1", "b", b"{}")], [StateRow("person:3", "c", b"{}")]],
+    ids=["nothing", "another subject", "what it says", "that it waits", "it is gone", "one more", "one where none was"])
+def test_nothing_is_written_where_the_states_are_not_what_was_loaded(work: Work, since: list[StateRow]) -> None:
+    assert work.advance("route/1of2", Cursor(), Cursor(1, 0), Output(LOADED))
+    loaded = {subject: fingerprint(work.states([subject])) for subject in ("person:1", "person:3")}
+    assert work.advance("route/1of2", Cursor(1, 0), Cursor(2, 0), Output(since))
+    before = work.states(["person:1", "person:2", "person:3"])
+    mine = Output([StateRow("person:1", "c", b"{2}")], [event(1)], loaded=loaded)
+    told = work.advance("route/2of2", Cursor(), Cursor(7, 0), mine)
+    assert told is not any(state.subject in loaded for state in since)
+    if not told:
+        assert (work.cursor("route/2of2"), work.states(["person:1", "person:2", "person:3"]), work.feed(0, 9)) == (Cursor(), before, [])
+
+
+def test_nothing_is_written_where_the_feed_has_said_more_than_was_heard(work: Work) -> None:
+    assert work.advance("route/1of2", Cursor(), Cursor(1, 0), Output(published=[event(1), event(1, 2)]))
+    for heard in ({"a1": 1}, {"a1": 2, "a2": 1}):
+        assert not work.advance("route/2of2", Cursor(), Cursor(7, 0), Output(published=[event(2)], heard=heard))
+    assert work.advance("route/2of2", Cursor(), Cursor(7, 0), Output(published=[event(2)], heard={"a1": 2, "a2": 0}))
+    assert work.feed_length() == 3
+
+
+def test_of_two_partitions_that_loaded_one_subject_the_second_is_refused_also_at_the_same_moment(open_part: OpenPart) -> None:
+    """Each writes another state of it: they meet at the fence that they have in common."""
+    ones = [open_part("work"), open_part("work")]
+    for n in range(1, 20):
+        won: list[bool] = []
+        start = threading.Barrier(2)
+
+        def run(work: Work, mine: str, n: int = n, start: threading.Barrier = start, won: list[bool] = won) -> None:
+            at, loaded = work.cursor(mine), {"person:1": fingerprint(work.states(["person:1"]))}
+            start.wait()
+            output = Output([StateRow("person:1", f"{mine} {n}", b"{}")], fences=[("routing", Cursor())], loaded=loaded)
+            won.append(work.advance(mine, at, Cursor(at.seq + n, 0), output))
+
+        threads = [threading.Thread(target=run, args=(ones[place], f"route/{place + 1}of2")) for place in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(won) == [False, True]
 
 
 def test_of_many_workers_at_one_cursor_exactly_one_wins(open_part: OpenPart) -> None:

@@ -18,7 +18,7 @@ from lrs.ingest.batch import accept
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
 from lrs.store.open_store import open_store
-from workers import consumers, run
+from workers import route, run
 
 COURSE = "https://courses.example/forklift"
 
@@ -65,7 +65,7 @@ def test_a_statement_is_routed_without_anybody_calling(services: Services, runni
 
 def test_a_store_that_fails_for_a_while_is_tried_again(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "BACKOFF_SECONDS", 0.05)
-    real, failed = consumers.route_once, []
+    real, failed = route.route_once, []
 
     def twice_broken(of: Services, *more: int) -> object:
         if len(failed) < 2:
@@ -73,7 +73,7 @@ def test_a_store_that_fails_for_a_while_is_tried_again(services: Services, tmp_p
             raise StoreUnavailable("disk I/O error") if len(failed) == 1 else ValueError("a bug")
         return real(of, *more)
 
-    monkeypatch.setattr(consumers, "route_once", twice_broken)
+    monkeypatch.setattr(route, "route_once", twice_broken)
     stop = threading.Event()
     thread = threading.Thread(target=run.run_forever, args=(Services(services.settings, open_store(tmp_path)), stop))
     thread.start()

@@ -19,6 +19,7 @@ from lrs.completions.catalogue import Catalogue
 from lrs.completions.judge import judge
 from lrs.store.protocols.work import Wanted
 from verbs.read import read
+from workers import partitions
 
 QUIET_SECONDS = 25.0
 VOIDED = ADL + "voided"
@@ -132,7 +133,7 @@ def settle(acme: Company, expected_parked: int | None = None) -> None:
     until = time.monotonic() + QUIET_SECONDS
     work = acme.store.work
     while time.monotonic() < until:
-        cursor, stopped = work.cursor("route"), {target.name for target in work.targets() if target.state != "active"}
+        cursor, stopped = partitions.routed(acme.store), {target.name for target in work.targets() if target.state != "active"}
         due = [one for state in ("pending", "leased", "waiting") for one in work.deliveries(Wanted(state=state))
                if one.target not in stopped]
         quiet = not acme.store.statements.follow(cursor.seq, 1) and not acme.store.directory.changes(cursor.change, 1)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bson import Int64
 from pymongo import DeleteOne, ReplaceOne
@@ -15,7 +15,7 @@ from lrs.store.mongo.deliveries import Deliveries
 from lrs.store.mongo.digest import digest
 from lrs.store.mongo.examined_work import WorkExamined
 from lrs.store.mongo.targets import Targets
-from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
+from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow, fingerprint
 
 log = logging.getLogger("store.work")
 CURSORS, STATES, FEED = "cursors", "states", "feed"
@@ -49,17 +49,20 @@ class MongoWork(Deliveries, Targets, WorkExamined):
     def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
         """Output and cursor in one transaction; False if the cursor is not `was` any more, or a fence has moved."""
         created = self._clock.now()
-        fences = dict(output.fences)
 
         def work(calls: Calls) -> list[Published] | None:
             expected = [(consumer, was), *output.fences]
             standing = _cursors(calls, [name for name, _ in expected])
             if any(standing[name] != cursor for name, cursor in expected):
                 return None
-            # a fence is written too: two consumers that only looked at each other's cursors would both commit
-            for name, cursor in {**fences, consumer: now}.items():
+            # a fence is written too: two consumers that only looked at each other's cursors would both commit. It is enough that
+            # one of the two does, and those that have a fence in common meet there
+            for name, cursor in {**{name: cursor for name, cursor in output.fences if name > consumer}, consumer: now}.items():
                 calls.update(CURSORS, {"_id": name}, {"$set": {"seq": Int64(cursor.seq), "change": Int64(cursor.change)},
                                                       "$inc": {"writes": Int64(1)}}, upsert=True)
+            # last, for whoever conflicts with another has done little so far
+            if not _stands(calls, output):
+                raise _Overtaken
             calls.write_each(STATES, [_write(state) for state in output.states])
             deliveries.cancel_unsent(calls, output.cancelled)
             given = _publish(calls, output.published)
@@ -70,7 +73,10 @@ class MongoWork(Deliveries, Targets, WorkExamined):
                 deliveries.release_parked(calls, output.released, created)
             return [one for index, one in enumerate(output.published) if index not in given]
 
-        refused = self._database.write(work)
+        try:
+            refused = self._database.write(work)
+        except _Overtaken:
+            return False
         for one in refused or ():
             # to raise would stop the worker at this statement for ever; what was published is never published otherwise
             log.error("revision %d of achievement %s is in the feed already: the first stands, the second is not sent",
@@ -79,13 +85,8 @@ class MongoWork(Deliveries, Targets, WorkExamined):
 
     def states(self, subjects: Sequence[str]) -> list[StateRow]:
         """Everything known of these subjects."""
-        wanted = list(dict.fromkeys(subjects))
-        known: dict[str, list[StateRow]] = {}
         with self._database.read() as calls:
-            for some in owed.chunks(wanted):
-                for one in calls.find(STATES, {"subject": {"$in": some}}, sort=[("subject", 1), ("course", 1)]):
-                    known.setdefault(one["subject"], []).append(_state(one))
-        return [state for subject in wanted for state in known.get(subject, ())]
+            return [state for states in _states(calls, subjects).values() for state in states]
 
     def last_published(self, event_id: str) -> Published | None:
         """What the feed last said of this achievement; None where it has no row of it."""
@@ -96,13 +97,19 @@ class MongoWork(Deliveries, Targets, WorkExamined):
 
     def holders(self, seq: int) -> list[str]:
         """The subjects for whom the statement with this seq is evidence. Fetches every state: for rare questions."""
-        sought = b'{"seq":%d,' % seq
+        sought, by_subject = b'{"seq":%d,' % seq, [("subject", 1), ("course", 1)]
         found: set[str] = set()
-        with self._database.read() as calls:
-            after: Document = {}
-            while page := calls.find(STATES, after, {"subject": 1, "body": 1}, sort=[("_id", 1)], limit=SEEN_AT_ONCE):
-                found.update(one["subject"] for one in page if sought in one["body"])
-                after = {"_id": {"$gt": page[-1]["_id"]}}
+        after: Document | None = {}
+        while after is not None:
+            # evidence goes from an identifier ("ifi:") to a person ("person:"), behind it: whatever moves meanwhile is met, where
+            # a page is of one moment and no subject is on two
+            with self._database.snapshot(), self._database.read() as calls:
+                page = calls.find(STATES, after, {"subject": 1, "body": 1}, sort=by_subject, limit=SEEN_AT_ONCE)
+                last = page[-1]["subject"] if len(page) == SEEN_AT_ONCE else None
+                if last is not None:
+                    page += calls.find(STATES, {"subject": last}, {"subject": 1, "body": 1})
+            found.update(one["subject"] for one in page if sought in one["body"])
+            after = None if last is None else {"subject": {"$gt": last}}
         return sorted(found, key=str.encode)
 
     def subjects(self, prefix: str, limit: int) -> list[str]:
@@ -155,6 +162,29 @@ class MongoWork(Deliveries, Targets, WorkExamined):
 def _cursors(calls: Calls, consumers: Sequence[str]) -> dict[str, Cursor]:
     found = {one["_id"]: Cursor(int(one["seq"]), int(one["change"])) for one in calls.find(CURSORS, {"_id": {"$in": list(consumers)}})}
     return {name: found.get(name, Cursor()) for name in consumers}
+
+
+class _Overtaken(Exception):
+    pass
+
+
+def _states(calls: Calls, subjects: Iterable[str]) -> dict[str, list[StateRow]]:
+    known: dict[str, list[StateRow]] = {subject: [] for subject in subjects}
+    for some in owed.chunks(known):
+        for one in calls.find(STATES, {"subject": {"$in": some}}, sort=[("subject", 1), ("course", 1)]):
+            known[one["subject"]].append(_state(one))
+    return known
+
+
+def _stands(calls: Calls, output: Output) -> bool:
+    """Whether what was loaded and heard is so still."""
+    if any(fingerprint(states) != output.loaded[subject] for subject, states in _states(calls, output.loaded).items()):
+        return False
+    said = dict.fromkeys(output.heard, 0)
+    for some in owed.chunks(said):
+        for one in calls.find(FEED, {"event_id": {"$in": some}}, {"event_id": 1, "revision": 1}):
+            said[one["event_id"]] = max(said[one["event_id"]], int(one["revision"]))
+    return said == output.heard
 
 
 def _write(state: StateRow) -> Write:

@@ -1,7 +1,8 @@
 """What a store promises about the worker's side: cursors, achievements, the feed, deliveries, targets."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -48,7 +49,10 @@ class Output:
     """What routing one slice yields. `owed` names the targets of each publication by index; `cancelled` the
     achievement ids whose unsent deliveries are to be cancelled; `released` what changed, as ("person", employee id) or
     ("course", course id): deliveries about it that were parked become due. `fences`: other consumers' cursors, which
-    must stand so when this is written: states are read, changed and put back, and no two consumers may do so at once."""
+    must stand so when this is written: states are read, changed and put back, and no two consumers may do so at once.
+
+    Consumers that do so at once all the same, as partitions of routing may, say what they have gone by: `loaded`, the
+    `fingerprint` of all states of each subject; `heard`, the highest revision that the feed had of an achievement (0: none)."""
 
     states: Sequence[StateRow] = ()
     published: Sequence[Published] = ()
@@ -56,6 +60,17 @@ class Output:
     cancelled: Sequence[str] = ()
     released: Sequence[tuple[str, str]] = ()
     fences: Sequence[tuple[str, Cursor]] = ()
+    loaded: Mapping[str, bytes] = field(default_factory=dict)
+    heard: Mapping[str, int] = field(default_factory=dict)
+
+
+def fingerprint(states: Iterable[StateRow]) -> bytes:
+    """16 bytes that are others when the states of a subject, given in the order of their courses, are."""
+    made = hashlib.blake2b(digest_size=16)
+    for one in states:
+        for part in (one.course.encode(), one.body or b"", b"held" if one.held else b""):
+            made.update(len(part).to_bytes(8, "big") + part)
+    return made.digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +226,14 @@ class Work(Protocol):
         """Where the consumer stands; the beginning if it never ran."""
         ...
 
+    def cursors(self) -> dict[str, Cursor]:
+        """Every consumer's cursor, as of one moment."""
+        ...
+
     def advance(self, consumer: str, was: Cursor, now: Cursor, output: Output) -> bool:
         """Output and cursor in ONE write; False (and nothing written) if the cursor is not `was` any more, or a fence
-        has moved. A publication whose (id, revision) the feed has already is refused by itself, and said in the log: the
-        first stands, nobody is owed the second, and the consumer goes on."""
+        has moved, or what was loaded or heard is not so any more. A publication whose (id, revision) the feed has already is
+        refused by itself, and said in the log: the first stands, nobody is owed the second, and the consumer goes on."""
         ...
 
     def states(self, subjects: Sequence[str]) -> list[StateRow]:

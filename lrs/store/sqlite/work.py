@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow
+from lrs.store.protocols.work import Cursor, FeedRow, Output, Published, StateRow, fingerprint
 from lrs.store.sqlite import clock, deliveries, targets
 from lrs.store.sqlite.clock import Clock, Ticks
 from lrs.store.sqlite.database import Database
@@ -48,7 +48,7 @@ class SqliteWork(Deliveries, Targets, WorkExamined):
         """Output and cursor in one write; False if the cursor is not `was` any more."""
         created = time.time_ns() // 1000
         with self._database.write() as db:
-            if any(_cursor(db, name) != cursor for name, cursor in ((consumer, was), *output.fences)):
+            if any(_cursor(db, name) != cursor for name, cursor in ((consumer, was), *output.fences)) or not _stands(db, output):
                 return False
             for state in output.states:
                 if state.body is None:
@@ -70,8 +70,7 @@ class SqliteWork(Deliveries, Targets, WorkExamined):
     def states(self, subjects: Sequence[str]) -> list[StateRow]:
         """Everything known of these subjects."""
         with self._database.read() as db:
-            return [StateRow(subject, course, bytes(body), bool(held)) for wanted in dict.fromkeys(subjects)
-                    for subject, course, body, held in db.execute("SELECT * FROM states WHERE subject = ? ORDER BY course", (wanted,))]
+            return [state for wanted in dict.fromkeys(subjects) for state in _states(db, wanted)]
 
     def last_published(self, event_id: str) -> Published | None:
         """What the feed last said of this achievement; None where it has no row of it."""
@@ -123,6 +122,18 @@ class SqliteWork(Deliveries, Targets, WorkExamined):
 def _cursor(db: sqlite3.Connection, consumer: str) -> Cursor:
     row = db.execute("SELECT seq, change FROM cursors WHERE consumer = ?", (consumer,)).fetchone()
     return Cursor(*row) if row else Cursor()
+
+
+def _states(db: sqlite3.Connection, wanted: str) -> list[StateRow]:
+    return [StateRow(subject, course, bytes(body), bool(held)) for subject, course, body, held in
+            db.execute("SELECT * FROM states WHERE subject = ? ORDER BY course", (wanted,))]
+
+
+def _stands(db: sqlite3.Connection, output: Output) -> bool:
+    """Whether what was loaded and heard is so still."""
+    revision = "SELECT coalesce(max(revision), 0) FROM feed WHERE event_id = ?"
+    return (all(fingerprint(_states(db, subject)) == loaded for subject, loaded in output.loaded.items())
+            and all(db.execute(revision, (event_id,)).fetchone()[0] == heard for event_id, heard in output.heard.items()))
 
 
 def _publish(db: sqlite3.Connection, published: Sequence[Published]) -> set[int]:
