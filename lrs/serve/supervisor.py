@@ -21,6 +21,8 @@ BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 SOUND = 30.0
 #: Seconds within which the web process must serve for the first time.
 START_SECONDS = 60.0
+#: glibc gives each thread a heap of its own, and each keeps what a large batch once needed: a fifth to a third more memory.
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
 
 
 class CannotStart(Exception):
@@ -47,7 +49,7 @@ class Child:
             arguments += [str(fd) for fd in files]
         # -P: the working directory is no place to import from.
         command = [sys.executable, "-P", "-m", self._module, *arguments]
-        self._process = subprocess.Popen(command, env=dict(self._environ), pass_fds=files, stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(command, env=ALLOCATOR | dict(self._environ), pass_fds=files, stdin=subprocess.DEVNULL)
         os.close(outer)
         self._started, self._due = time.monotonic(), None
         return inner

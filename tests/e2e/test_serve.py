@@ -84,6 +84,11 @@ def test_a_dead_child_is_started_again(running, name):
     assert running.post().status_code == 200
 
 
+def test_what_takes_memory_by_threads_has_few_heaps_unless_the_operator_says_otherwise(running, run):
+    assert running.child("web").environ()["MALLOC_ARENA_MAX"] == "2"
+    assert run("other", MALLOC_ARENA_MAX="7").child("web").environ()["MALLOC_ARENA_MAX"] == "7"
+
+
 def test_nothing_listens_after_the_supervisor_is_killed(running):
     children = psutil.Process(running.process.pid).children(recursive=True)
     os.kill(running.process.pid, signal.SIGKILL)
