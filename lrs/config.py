@@ -150,24 +150,16 @@ def _count(value: Any) -> int:
     return number
 
 
-def _partitions(value: Any) -> int:
-    try:
-        number = _count(value)
-    except ValueError:
-        number = 0
-    if 1 <= number <= 64:
-        return number
-    raise ValueError("a whole number from 1 to 64")
-
-
-def _port(value: Any) -> int:
-    try:
-        number = _count(value)
-    except ValueError:
-        number = 0
-    if 1 <= number <= 65_535:
-        return number
-    raise ValueError("a port from 1 to 65535")
+def _up_to(most: int, told: str) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        try:
+            number = _count(value)
+        except ValueError:
+            number = 0
+        if 1 <= number <= most:
+            return number
+        raise ValueError(told)
+    return read
 
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False, "": False}
@@ -270,8 +262,9 @@ def _version(value: Any) -> str:
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    "text": _text, "count": _count, "port": _port, "switch": _switch, "path": _path, "url": _url, "networks": _networks, "level": _level,
-    "broker": _broker, "partitions": _partitions, "store": _store, "version": _version, "origins": _origins,
+    "text": _text, "count": _count, "port": _up_to(65_535, "a port from 1 to 65535"), "switch": _switch,
+    "path": _path, "url": _url, "networks": _networks, "level": _level,
+    "broker": _broker, "partitions": _up_to(64, "a whole number from 1 to 64"), "store": _store, "version": _version, "origins": _origins,
 }
 
 

@@ -29,9 +29,8 @@ STAY_SECONDS = 5.0
 """For so long a process goes on with one partition; then it looks whether another one is left alone."""
 LOOK_SECONDS = 60.0
 """How often a process changes the number of partitions back, where another changes it, too."""
-
-
 WHOLE = Partition()
+"""The only one, where there are no others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,15 @@ import pytest
 from pymongo.monitoring import CommandListener
 from real_mongo import Mongo
 from real_parts import free_port
+from test_work_deliveries import LATER
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Query
+from lrs.store.mongo.claims import TURN
 from lrs.store.mongo.database import Database, Standalone
 from lrs.store.mongo.statements import LAYOUT, MongoStatements
+from lrs.store.mongo.work import MongoWork
+from lrs.store.protocols.work import Attempt, Cursor, Output, Published, TargetRow
 
 WRITES = {"insert", "update", "delete"}
 READS = {"find", "aggregate", "count"}
@@ -111,6 +115,23 @@ def test_a_server_that_is_not_there_is_unavailable_in_time(monkeypatch):
     database.close()
 
 
+def test_who_claims_takes_his_turn_before_he_does_anything_else(mongo_place):
+    heard = Heard()
+    database = Database(mongo_place, [heard])
+    work = MongoWork(database)
+    work.migrate()
+    work.add_target(TargetRow("hris", "webhook"))
+    rows = [Published("learning.completed", name, 1, b"{}") for name in ("a", "b")]
+    assert work.advance("route", Cursor(), Cursor(1, 0), Output((), rows, [(0, "hris"), (1, "hris")]))
+    [one] = work.claim_due(1, 60, "me", LATER)
+    heard.commands.clear()
+    [_] = work.claim_due(1, 60, "me", LATER, ended=[Attempt(one.id, one.lease, LATER, "delivered", 1, None, "", 200)])
+    (name, command), *rest = heard.commands
+    assert (name, command[name], command["updates"][0]["q"]) == ("update", "numbers", {"_id": TURN})
+    assert rest[-1][0] == "commitTransaction"
+    database.close()
+
+
 def test_a_transaction_whose_time_is_over_leaves_nothing_in_the_way_of_others(mongo_place, monkeypatch):
     slow, other = Database(mongo_place), Database(mongo_place)
     with slow.alone() as calls:
@@ -118,7 +139,7 @@ def test_a_transaction_whose_time_is_over_leaves_nothing_in_the_way_of_others(mo
 
     def outlast(calls):
         calls.update("probes", {"_id": 1}, {"$set": {"n": 1}})
-        time.sleep(0.8)
+        time.sleep(0.8)  # beyond the time that it is given below
         calls.update("probes", {"_id": 1}, {"$set": {"n": 2}})
 
     with monkeypatch.context() as patched:

@@ -286,7 +286,7 @@ def test_partitions_that_route_at_once_tell_each_event_once_and_in_order(tmp_pat
         sent += [one for one in batch if "objectType" not in one["object"]]
         send(services, *batch)
         services.store.directory.put_people([person(n, addresses=turn > 4, accounts=turn > n) for n in range(turn) if n < 10])
-        time.sleep(0.02)
+        time.sleep(0.02)  # so that rounds begin in between
     done.set()
     for worker in workers:
         worker.join()

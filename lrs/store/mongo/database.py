@@ -232,7 +232,7 @@ class Database:
             _undo(session)
             if self.guard and time.monotonic() > began + HELD_UP:
                 self.guard.end()
-            time.sleep(pause * random.random())
+            time.sleep(pause * random.random())  # by chance, so that those who met do not meet again
             pause = min(LONGEST_PAUSE, pause * 2)
 
     def commit(self, session: ClientSession) -> None:
