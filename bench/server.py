@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.client import Endpoint
 from lrs.auth import credentials
+from lrs.serve.supervisor import ALLOCATOR
 from lrs.store.open_store import open_store
 from lrs.store.protocols.work import TargetRow
 
@@ -35,7 +36,8 @@ def product(data: Path, *, worker: bool, targets: tuple[TargetRow, ...] = ()) ->
     for target in targets:
         store.work.add_target(target)
     store.close()
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")} | {"LRS_DATA": str(data)}
+    given = {name: value for name, value in os.environ.items() if not name.startswith("LRS_")}
+    environ = ALLOCATOR | given | {"LRS_DATA": str(data)}
     with _listening("lrs.serve.web", environ) as (url, web), _worker(environ if worker else None):
         yield Running(Endpoint(f"{url}/xapi", made.credential.key, made.secret), web, data)
 
@@ -43,7 +45,7 @@ def product(data: Path, *, worker: bool, targets: tuple[TargetRow, ...] = ()) ->
 @contextlib.contextmanager
 def plain_endpoint() -> Iterator[Running]:
     """The same server and framework, with an endpoint that parses, checks the credential's form, and answers ids."""
-    with _listening("bench.plain_endpoint", dict(os.environ)) as (url, web):
+    with _listening("bench.plain_endpoint", ALLOCATOR | dict(os.environ)) as (url, web):
         yield Running(Endpoint(f"{url}/xapi", "key", "secret"), web, Path(tempfile.gettempdir()))
 
 
