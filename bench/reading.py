@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ from statistics import median
 from urllib.parse import quote
 
 from bench import client, machine
+from bench.grown import grow
 from bench.rows import Table
 from bench.server import Running, product
 from bench.statements import SEED, Life
@@ -21,16 +23,18 @@ from lrs.statements.terms import terms_of
 from lrs.store.open_store import open_store
 
 CHUNK = 1_000
+FILLED = 1_000_000
+"""Statements up to which a store is filled by the store's own door."""
 
 
 def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> Path:
-    """A store of each size, measured; made in `folder` where it does not lie there from an earlier run (ten million take an
-    hour). The folder of the largest."""
+    """A store of each size, measured; made in `folder` where it does not lie there from an earlier run. The folder of the
+    largest."""
     first: dict[str, float] = {}
     rates: list[float] = []
     asked: dict[str, str] = {}
-    for size in steps:
-        data = filled(folder, size)
+    # all of them first: what is measured adds statements
+    for size, data in [(size, filled(folder, size)) for size in steps]:
         with product(data, worker=False) as running:
             asked = asked or _asked(running)
             _at(table, running, size, asked, first, runs)
@@ -39,11 +43,16 @@ def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> Path:
 
 
 def filled(folder: Path, size: int) -> Path:
-    """A store of so many statements, by its name in the folder; filled where it is missing."""
+    """A store of so many statements, by its name in the folder; made where it is missing, beyond a million out of copies."""
     data = folder / f"store-{size}"
     if not data.is_dir():
         half = folder / f"half-store-{size}"
-        _fill(half, size)
+        shutil.rmtree(half, ignore_errors=True)
+        times = size // FILLED
+        if times > 1 and size % FILLED == 0:
+            grow(filled(folder, FILLED), half, times)
+        else:
+            _fill(half, size)
         half.rename(data)
     return data
 
