@@ -15,6 +15,8 @@ from lrs.store.open_store import Store
 from verbs.read import UNMAPPED, from_json
 from verbs.tables import CANONICAL
 
+FORMATS = {"csv": "text/csv", "ndjson": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
+"""Format of a file → its media type."""
 SLICE = 200
 """Statements a slice: the memory of an export is one slice, and a statement may have a megabyte."""
 

@@ -20,12 +20,8 @@ from lrs.errors import StoreUnavailable
 from lrs.store.open_store import Store
 
 Chunks = Callable[[Iterable[list[dict[str, Any]]], tuple[Column, ...]], Iterator[bytes]]
-FORMATS: dict[str, tuple[Chunks, str]] = {
-    "csv": (csv.chunks, "text/csv"),
-    "ndjson": (ndjson.chunks, "application/x-ndjson"),
-    "parquet": (parquet.chunks, "application/vnd.apache.parquet"),
-}
-"""Format → its writer and media type."""
+WRITERS: dict[str, Chunks] = {"csv": csv.chunks, "ndjson": ndjson.chunks, "parquet": parquet.chunks}
+"""A writer for each format of `rows.FORMATS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class Written:
 
 def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int], None] = lambda rows, seq: None,
            end: int | None = None, table: Path | None = None) -> Iterator[bytes]:
-    """The bytes of the export in a format of `FORMATS`, up to `end` (`rows.bound`); `reached(rows, seq)` is told after each slice.
+    """The bytes of the export in a format of `rows.FORMATS`, up to `end` (`rows.bound`); `reached(rows, seq)` is told after each slice.
     Facts come from the table in the folder `table` where there is one. Raises StoreUnavailable before the first byte if the store
     does not answer."""
     try:
@@ -57,7 +53,7 @@ def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int]
         for seq, rows in found:
             yield rows
             reached(len(rows), seq)
-    return FORMATS[kind][0](counted(), RAW if wanted.raw else FACTS)
+    return WRITERS[kind](counted(), RAW if wanted.raw else FACTS)
 
 
 def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callable[[int, int], None] = lambda rows, seq: None,

@@ -8,8 +8,7 @@ from flask.views import MethodView
 from marshmallow import Schema, ValidationError, fields, validate
 
 from analytics.exports import rows
-from analytics.exports.rows import Wanted
-from analytics.exports.run import FORMATS
+from analytics.exports.rows import FORMATS, Wanted
 from lrs import http
 from lrs.admin.api import blueprint as made
 from lrs.admin.api import who
@@ -49,7 +48,7 @@ class FactsQuery(Schema):
 FILE = {
     "description": "The file",
     "headers": {"X-Export-Through": {"description": "The `since` of the next export", "schema": {"type": "integer"}}},
-    "content": {media: {"schema": {"type": "string"}} for _, media in FORMATS.values()},
+    "content": {media: {"schema": {"type": "string"}} for media in FORMATS.values()},
 }
 
 
@@ -69,5 +68,5 @@ class Facts(MethodView):
         services = http.services_of_request()
         # streamed outside of the request's context: the store is bound now
         through, pieces = exports.streamed(services.store, Wanted(**query), kind, who=who(), table=services.settings.facts_folder)
-        return Response(pieces, mimetype=FORMATS[kind][1], headers={
+        return Response(pieces, mimetype=FORMATS[kind], headers={
             "Content-Disposition": f'attachment; filename="{name}.{kind}"', "X-Export-Through": str(through)})

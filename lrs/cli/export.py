@@ -11,8 +11,7 @@ import click
 
 from analytics.dictionary import markdown
 from analytics.exports import rows
-from analytics.exports.rows import Wanted
-from analytics.exports.run import FORMATS
+from analytics.exports.rows import FORMATS, Wanted
 from lrs.cli.opened import opened, who
 from lrs.config import Settings
 from lrs.management import exports

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from analytics import table
 from lrs.management import verbs
 from lrs.statements.instants import printed
 from lrs.store.open_store import Store
@@ -79,6 +78,10 @@ def _worker(store: Store, routed: int, behind: int, now: int) -> dict[str, Any]:
 
 def _facts_behind(store: Store, folder: Path) -> int | None:
     """How many statements and rewritten readings the table of facts lacks; None where there is no table of this store."""
+    if not folder.is_dir():
+        return None
+    from analytics import table  # Delta Lake is 20 MB of memory: none for a web process that nobody asks
+
     try:
         found = table.opened(folder, store.statements.term_key)
     except table.AnotherStore:

@@ -44,7 +44,7 @@ class Terms:
     def __init__(self, key: bytes) -> None:
         """`key`: 1 to 64 bytes, `Statements.term_key` of the store. Terms of two keys never meet."""
         self._key = key
-        self.term = lru_cache(maxsize=65_536)(self._hash)
+        self.term = lru_cache(maxsize=8_192)(self._hash)
         self._parts: dict[str, Seen[_Part]] = {"actor": Seen(), "object": Seen()}
         self._contexts: Seen[tuple[int, ...]] = Seen()
 

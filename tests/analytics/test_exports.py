@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from analytics.dictionary import FACTS, RAW, markdown
 from analytics.exports import csv, parquet
-from analytics.exports.rows import Wanted, moment, verb
-from analytics.exports.run import FORMATS, export
+from analytics.exports.rows import FORMATS, Wanted, moment, verb
+from analytics.exports.run import export
 from lrs.cli.main import command
 from lrs.completions.model import Course, Person
 from lrs.config import load

@@ -17,8 +17,8 @@ from facts_history import Story
 from analytics import build, table
 from analytics.build import Builder, neighbours, rebuild
 from analytics.exports import kept
-from analytics.exports.rows import Wanted
-from analytics.exports.run import FORMATS, export
+from analytics.exports.rows import FORMATS, Wanted
+from analytics.exports.run import export
 from lrs.cli.main import command
 from lrs.services import Services
 
