@@ -122,8 +122,9 @@ def _wait(running: Running, there: Receiver, k: int) -> float:
     return max(0.0, there.came[key] - accepted)
 
 
-BUILD = """import resource, sys, time
+BUILD = """import sys, time
 from pathlib import Path
+from bench.machine import peak_mb
 from analytics.build import Builder
 from lrs.config import Settings
 from lrs.services import Services
@@ -136,10 +137,11 @@ while True:
     if not builder():
         break
     longest = max(longest, time.perf_counter() - start)
-print(time.process_time() - began, longest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+print(time.process_time() - began, longest, peak_mb())
 """
-EXPORT = """import resource, sys, time
+EXPORT = """import sys, time
 from pathlib import Path
+from bench.machine import peak_mb
 from analytics.exports.rows import Wanted
 from analytics.exports.run import export
 from lrs.store.open_store import open_store
@@ -147,7 +149,7 @@ store = open_store(sys.argv[1])
 start, cpu = time.perf_counter(), time.process_time()
 export(store, Wanted(), sys.argv[2], Path(sys.argv[3]), table=Path(sys.argv[4]))
 took = time.perf_counter() - start
-print(took, time.process_time() - cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+print(took, time.process_time() - cpu, peak_mb())
 """
 
 
