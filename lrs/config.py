@@ -3,14 +3,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from lrs.kinds import READ, SECRET_KINDS, SHOWN, without_password
 
 #: Variables with our prefix that are not settings: where `lrs.toml` stands, the demo's own fault switch.
 NOT_SETTINGS = frozenset({"LRS_CONFIG", "LRS_DEMO_BREAK"})
@@ -64,7 +63,10 @@ class Settings:
     )
     tls_certificate: Path | None = _setting(None, "path", "", "PEM file with the certificate chain.")
     tls_key: Path | None = _setting(None, "path", "", "PEM file with the certificate's private key.")
-    request_threads: int = _setting(16, "count", "threads", "Requests worked on at the same time.")
+    web_processes: int = _setting(
+        1, "few", "processes", "Processes of `lrs serve` that answer requests, 1 to 64: more where there are more than two cores."
+    )
+    request_threads: int = _setting(16, "count", "threads", "Requests that a process works on at the same time.")
     body_seconds: int = _setting(20, "count", "seconds", "How long a client may take to send a body; then 408.")
     refused_max: int = _setting(
         200, "count", "a second",
@@ -75,7 +77,7 @@ class Settings:
         "", "broker", "", "Celery's broker, `redis://…` or `amqp://…`; unset, a worker of `lrs serve` does all work without one."
     )
     route_partitions: int = _setting(
-        1, "partitions", "partitions", "In how many partitions statements are routed, each by a worker at a time: 1 to 64, the same for "
+        1, "few", "partitions", "In how many partitions statements are routed, each by a worker at a time: 1 to 64, the same for "
         "all workers (docs/workers.md)."
     )
     xapi_default_version: str = _setting(
@@ -130,146 +132,6 @@ def listening_url(settings: Settings) -> str:
     """The URL of the address that these settings listen on, without a trailing slash."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{'https' if settings.tls_certificate else 'http'}://{host}:{settings.port}"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    raise ValueError("a text")
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip().isascii():
-        raise ValueError("a whole number of at least 1")
-    try:
-        number = int(str(value).strip().replace("_", ""))
-    except ValueError:
-        raise ValueError("a whole number of at least 1") from None
-    if number < 1:
-        raise ValueError("a whole number of at least 1")
-    return number
-
-
-def _up_to(most: int, told: str) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        try:
-            number = _count(value)
-        except ValueError:
-            number = 0
-        if 1 <= number <= most:
-            return number
-        raise ValueError(told)
-    return read
-
-
-_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False, "": False}
-
-
-def _switch(value: Any) -> bool:
-    known = _SWITCH.get(str(value).strip().lower())
-    if known is None:
-        raise ValueError("true or false (also yes/no, on/off, 1/0)")
-    return known
-
-
-def _path(value: Any) -> Path:
-    text = _text(value)
-    if not text or "\0" in text:
-        raise ValueError("a path")
-    return Path(text).expanduser()
-
-
-def _url(value: Any) -> str:
-    text = _text(value).rstrip("/")
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
-        raise ValueError("an address such as https://lrs.example.org, without query and fragment")
-    return text
-
-
-_SECRET_OPTIONS = re.compile(r"([?&][^=&]*(?:password|authmechanismproperties)=)[^&]*", re.IGNORECASE)
-
-
-def without_password(url: str) -> str:
-    """A broker's or a database's address as it may be shown. Every way to show one goes through here."""
-    place, mark, options = url.partition("?")
-    head, at, tail = place.rpartition("@")
-    return re.sub(r"(://[^:]*:).*", r"\1********", head) + at + tail + _SECRET_OPTIONS.sub(r"\1********", mark + options)
-
-
-_BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps")
-
-
-def _broker(value: Any) -> str:
-    text = _text(value)
-    try:
-        parts = urlsplit(text)
-        fits = parts.scheme in _BROKERS and bool(parts.hostname or parts.path) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        fits = False
-    if text and not fits:
-        raise ValueError("a broker's address such as redis://127.0.0.1:6379/0 or amqp://user:password@host:5672/vhost")
-    return text
-
-
-_STORES = ("mongodb", "mongodb+srv")
-
-
-def _store(value: Any) -> str:
-    text = _text(value)
-    try:
-        parts = urlsplit(text)
-        # several hosts are more than `urlsplit` knows a port of
-        fits = parts.scheme in _STORES and bool(parts.netloc.rpartition("@")[2]) and parts.path.count("/") <= 1 and not parts.fragment
-    except ValueError:
-        fits = False
-    if text and not fits:
-        raise ValueError("a MongoDB database's address such as mongodb://user:password@host1,host2/lrs?replicaSet=rs0 (what is special in "
-                         "the password as %xx), or mongodb+srv://host/lrs; or unset, for SQLite in the folder `data`")
-    return text
-
-
-def _networks(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else _text(value).split(",")
-    try:
-        return tuple(str(ipaddress.ip_network(str(item).strip())) for item in items if str(item).strip())
-    except ValueError:
-        raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
-
-
-def _origins(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else _text(value).split(",")
-    found = tuple(str(item).strip().rstrip("/") for item in items if str(item).strip())
-    for one in found:
-        parts = urlsplit(one)
-        if one != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
-            raise ValueError("origins such as https://courses.example.org, separated by commas, or *")
-    return found
-
-
-def _level(value: Any) -> str:
-    level = _text(value).lower()
-    if level not in ("debug", "info", "warning", "error"):
-        raise ValueError("debug, info, warning or error")
-    return level
-
-
-def _version(value: Any) -> str:
-    version = _text(value)
-    if version not in ("1.0.3", "2.0.0"):
-        raise ValueError("1.0.3 or 2.0.0")
-    return version
-
-
-_READ: dict[str, Callable[[Any], Any]] = {
-    "text": _text, "count": _count, "port": _up_to(65_535, "a port from 1 to 65535"), "switch": _switch,
-    "path": _path, "url": _url, "networks": _networks, "level": _level,
-    "broker": _broker, "partitions": _up_to(64, "a whole number from 1 to 64"), "store": _store, "version": _version, "origins": _origins,
-}
-
-
-SECRET_KINDS = ("broker", "store")
-"""Kinds of settings that may hold a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,18 +220,11 @@ def _known(name: str, rows: Mapping[str, Row], where: str, spelled: Callable[[st
 
 def _value(row: Row, value: Any, where: str) -> Any:
     try:
-        return _READ[row.kind](value)
+        return READ[row.kind](value)
     except ValueError as fault:
         # an address may hold a password
         shown = "…" if row.kind in SECRET_KINDS else str(value)[:60]
         raise BadSetting(f"{where} is {shown!r}, but must be {fault} ({row.sentence.rstrip('.')})") from None
-
-
-_KINDS = {
-    "count": "whole number", "partitions": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word",
-    "version": "word",
-    "origins": "list of origins", **dict.fromkeys(SECRET_KINDS, "url"),
-}
 
 
 def _shown(value: Any) -> str:
@@ -393,6 +248,6 @@ def markdown() -> str:
         "|---|---|---|---|---|---|",
     ]
     for r in table():
-        kind = _KINDS.get(r.kind, r.kind)
+        kind = SHOWN.get(r.kind, r.kind)
         lines.append(f"| `{r.name}` | `{r.variable}` | {kind} | {_shown(r.default)} | {r.unit or '—'} | {r.sentence} |")
     return "\n".join(lines) + "\n"

@@ -10,8 +10,8 @@ import click
 from lrs.cli.opened import who
 from lrs.cli.progress import steps
 from lrs.cli.tables import JSON
-from lrs.config import without_password
 from lrs.errors import NotFound, WrongState
+from lrs.kinds import without_password
 from lrs.management import move
 from lrs.store.open_store import Store, is_server, open_store
 

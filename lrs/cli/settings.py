@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from lrs import config
+from lrs.kinds import SECRET_KINDS, without_password
 
 
 def _current(settings: config.Settings, row: config.Row) -> Any:
     value = getattr(settings, row.name) if hasattr(settings, row.name) else getattr(settings.limits, row.name)
-    return config.without_password(value) if row.kind in config.SECRET_KINDS else value
+    return without_password(value) if row.kind in SECRET_KINDS else value
 
 
 @click.command("settings")

@@ -80,40 +80,42 @@ class Child:
 
 
 class Supervisor:
-    """Web and worker on one listening socket; with a broker the web alone, as Celery's workers do the work. `run`
+    """Web processes on one listening socket, and a worker; with a broker the web alone, as Celery's workers do the work. `run`
     returns when the LRS was told to stop (SIGTERM, SIGINT, SIGHUP)."""
 
     def __init__(self, settings: Settings, listening: socket.socket, environ: Mapping[str, str]) -> None:
         self._settings = settings
-        self.web = Child("web", "lrs.serve.web", environ, listening)
-        self._children = [self.web] if settings.broker_url else [self.web, Child("worker", "lrs.serve.worker", environ)]
+        self._web = [Child("web", "lrs.serve.web", environ, listening) for _ in range(settings.web_processes)]
+        self._workers = [] if settings.broker_url else [Child("worker", "lrs.serve.worker", environ)]
         self._told = 0
 
     def start(self) -> None:
         """Start them; returns when requests are served. Raises `CannotStart` if that does not come about."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._tell)
-        ready = self.web.start()
-        for other in self._children[1:]:
-            os.close(other.start())
+        serving = [one.start() for one in self._web]
+        for worker in self._workers:
+            os.close(worker.start())
+        deadline = time.monotonic() + START_SECONDS
         try:
-            deadline = time.monotonic() + START_SECONDS
-            while not select.select([ready], [], [], 0.2)[0]:
-                if self._told:
-                    return
-                if time.monotonic() > deadline:
+            for ready in serving:
+                while not select.select([ready], [], [], 0.2)[0]:
+                    if self._told:
+                        return
+                    if time.monotonic() > deadline:
+                        self._end()
+                        raise CannotStart(f"the web process did not serve within {START_SECONDS:g} seconds")
+                if not os.read(ready, 1):
                     self._end()
-                    raise CannotStart(f"the web process did not serve within {START_SECONDS:g} seconds")
-            if not os.read(ready, 1):
-                self._end()
-                raise CannotStart("the web process ended before it served; the reason stands above")
+                    raise CannotStart("the web process ended before it served; the reason stands above")
         finally:
-            os.close(ready)
+            for ready in serving:
+                os.close(ready)
 
     def run(self) -> bool:
-        """Keep both running until told to stop; whether all that was in flight was answered."""
+        """Keep all running until told to stop; whether all that was in flight was answered."""
         while not self._told:
-            for one in self._children:
+            for one in (*self._web, *self._workers):
                 one.look_after()
             time.sleep(0.05)
         return self._end()
@@ -124,13 +126,14 @@ class Supervisor:
     def _end(self) -> bool:
         """Web first, so that the worker may still see what it accepted; a second signal ends the patience."""
         orderly = True
-        for one in self._children:
-            one.send(signal.SIGTERM)
+        for some in (self._web, self._workers):
+            for one in some:
+                one.send(signal.SIGTERM)
             deadline = time.monotonic() + self._settings.stop_seconds + 5
-            while one.running() and time.monotonic() < deadline and self._told < 2:
+            while any(one.running() for one in some) and time.monotonic() < deadline and self._told < 2:
                 time.sleep(0.02)
-            if one.running():
-                _log.warning("%s did not stop in time and is killed", one.name)
+            for late in (one for one in some if one.running()):
+                _log.warning("%s did not stop in time and is killed", late.name)
                 orderly = False
-                one.send(signal.SIGKILL)
+                late.send(signal.SIGKILL)
         return orderly

@@ -45,11 +45,15 @@ class Running:
         return httpx.post(self.url + "/xapi/statements", json=statement, auth=self.auth, headers=VERSION, timeout=15)
 
     def child(self, name):
+        return next(iter(self.children(name)), None)
+
+    def children(self, name):
+        found = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if f"lrs.serve.{name}" in child.cmdline():
-                    return child
-        return None
+                    found.append(child)
+        return found
 
     def half_sent(self, length, sent=b"{"):
         """A connection whose body never ends."""

@@ -84,6 +84,18 @@ def test_a_dead_child_is_started_again(running, name):
     assert running.post().status_code == 200
 
 
+@every_store
+def test_several_web_processes_share_the_port_and_the_others_serve_while_one_is_dead(run, place):
+    running = run(place=place, LRS_WEB_PROCESSES="3")
+    first = running.children("web")
+    assert len(first) == 3
+    os.kill(first[0].pid, signal.SIGKILL)
+    assert [running.post().status_code for _ in range(5)] == [200] * 5
+    until(lambda: len(set(running.children("web")) - set(first)) == 1, 60, "a new one")
+    running.process.terminate()
+    assert running.process.wait(60) == 0
+
+
 def test_what_takes_memory_by_threads_has_few_heaps_unless_the_operator_says_otherwise(running, run):
     assert running.child("web").environ()["MALLOC_ARENA_MAX"] == "2"
     assert run("other", MALLOC_ARENA_MAX="7").child("web").environ()["MALLOC_ARENA_MAX"] == "7"
