@@ -60,10 +60,10 @@ def _run(table: Table, folder: Path, given: argparse.Namespace) -> None:
         writing.singles(table, folder, given.runs, given.posts)
     if "deliveries" in wanted:
         onward.deliveries(table, folder)
-    if "sizes" in wanted or "exports" in wanted:
-        largest = reading.sizes(table, given.stores or folder, steps, given.runs)
+    if "sizes" in wanted:
+        reading.sizes(table, given.stores or folder, steps, given.runs)
     if "exports" in wanted:
-        onward.exports(table, largest, folder)
+        onward.exports(table, reading.filled(given.stores or folder, min(steps[-1], reading.FILLED)), folder)
     if "memory" in wanted:
         onward.memory(table, folder, given.memory, given.memory // 100)
 

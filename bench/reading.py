@@ -27,9 +27,8 @@ FILLED = 1_000_000
 """Statements up to which a store is filled by the store's own door."""
 
 
-def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> Path:
-    """A store of each size, measured; made in `folder` where it does not lie there from an earlier run. The folder of the
-    largest."""
+def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> None:
+    """A store of each size, measured; made in `folder` where it does not lie there from an earlier run."""
     first: dict[str, float] = {}
     rates: list[float] = []
     asked: dict[str, str] = {}
@@ -39,7 +38,6 @@ def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> Path:
             asked = asked or _asked(running)
             _at(table, running, size, asked, first, runs)
             _grow(table, running, size, rates)
-    return data
 
 
 def filled(folder: Path, size: int) -> Path:
