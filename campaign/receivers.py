@@ -15,6 +15,7 @@ from campaign.receiver import MISBEHAVIOURS, RETRY_AFTER, TAKEN, Came, Plan, Rec
 from campaign.served import free_port, must
 from campaign.servers import Mongo
 from lrs.config import Settings
+from lrs.errors import StoreUnavailable
 from lrs.services import Services
 from lrs.store.open_store import Store, open_store
 from lrs.store.protocols.work import Cursor, DeliveryRow, Output, Published, TargetRow, Wanted
@@ -32,6 +33,8 @@ OPENS_AFTER = 3 * 3600.0
 FLAKY, CLOSED = [f"flaky-{n}" for n in range(6)], "closed"
 LATE = 3600.0
 """Seconds that an attempt may come after its time: the target rests, others are before it, it was asked to be left alone."""
+UNANSWERED_MOST = 50
+"""Turns to which the store may not answer in time, on a machine that others are busy on."""
 REASONS = ("answered ", "Timeout", "Error", "refused")
 
 
@@ -97,14 +100,28 @@ def deliver(folder: Path, seed: int, n: int, place: str = "") -> str:
         for name in (*FLAKY, CLOSED):
             _target(store, name, receivers[name].port if name in receivers else closed, timeout=TIMEOUT)
         owe(store, seed, n, (*FLAKY, CLOSED))
+        unanswered = 0
         while (ahead := _next(store, clock)) is not None:
-            while hands.deliver_due():
-                pass
+            unanswered += _turns(hands)
+            must(unanswered < UNANSWERED_MOST, f"the store did not answer in time in {unanswered} turns")
             if CLOSED not in receivers and clock.seconds() - began > OPENS_AFTER:
                 receivers[CLOSED] = Receiver(clock=clock.seconds, port=closed)
                 stack.callback(receivers[CLOSED].close)
             clock.to(ahead)
-        return _audit(store, n, receivers, (clock.seconds() - began) / 3600)
+        told = _audit(store, n, receivers, (clock.seconds() - began) / 3600)
+        return told + (f", {unanswered} turns to which the store did not answer in time" if unanswered else "")
+
+
+def _turns(hands: Deliverer) -> int:
+    """Deliver until nothing is due. A store that does not answer in time ends a turn, and is asked again, as by a worker; how often."""
+    unanswered = 0
+    while unanswered < UNANSWERED_MOST:
+        try:
+            if not hands.deliver_due():
+                break
+        except StoreUnavailable:
+            unanswered += 1
+    return unanswered
 
 
 def owe(store: Store, seed: int, n: int, targets: Sequence[str]) -> None:
