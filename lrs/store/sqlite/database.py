@@ -17,8 +17,9 @@ PATIENCE = 5.0
 """Seconds that a writer waits for its turn: whoever holds the file longer is stuck, and waiting threads would serve nobody."""
 
 
-WRITER_KIB = 16_384
-"""KiB of pages that a writer keeps in memory, of each file; a reader keeps SQLite's two megabytes."""
+WRITER_KIB, READER_KIB = 16_384, 512
+"""KiB of pages that a connection keeps in memory, of each file. Every request thread reads by one of its own; with four times as
+many a page came no faster."""
 
 
 class Database:
@@ -54,6 +55,7 @@ class Database:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA wal_autocheckpoint=65536")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA cache_size=-{READER_KIB}")
             self._identity = self._identity or self._at_path()
         except sqlite3.Error as error:
             raise StoreUnavailable(error) from error
