@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import duckdb
 import orjson
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
@@ -143,6 +142,8 @@ class Builder:
 
     def _replace(self, old: Sequence[File], changed: Sequence[Record], reached: tuple[int, int] | None = None) -> None:
         """Put one file in place of neighbours, with these records' rows as they are now, in the order of the log."""
+        import duckdb  # with the first file that is read again: 16 MB until then
+
         assert self._table is not None
         source = f"read_parquet({[one.path for one in old]})"
         transactions = layout.transactions(*reached) if reached else None
@@ -210,6 +211,8 @@ def neighbours(found: Sequence[File]) -> Iterator[list[File]]:
 def asked(table: DeltaTable, store: Store) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """What only the facts know: (activity, place) of activities that are a course by more than their id, and (subject, other
     keys) of learners whom the directory knows by a hash of their address alone."""
+    import duckdb  # with the first export
+
     hashed = any(by_hash_alone(person.identifiers) for person in store.directory.people())
     if not (paths := [one.path for one in layout.files(table)]):
         return [], []

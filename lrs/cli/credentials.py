@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import click
-import httpx
 
 from lrs.auth import launch as launches
 from lrs.auth import scopes
@@ -139,6 +138,8 @@ def test(settings: Settings, key: str, secret: str, url: str, as_json: bool) -> 
 
 def _posted(settings: Settings, key: str, secret: str, url: str) -> dict[str, Any]:
     """Post the statement as the credential would; what came back, in words."""
+    import httpx  # `lrs serve` comes by here, and starts a fifth sooner without it
+
     statement = credentials.test_statement(settings.public_url, key)
     try:
         answer = httpx.post(f"{url}/xapi/statements", json=statement, auth=(key, secret), timeout=PATIENCE,

@@ -20,7 +20,7 @@ from lrs.cli.main import CONFIG_FILE
 from lrs.cli.opened import opened
 from lrs.config import BadSetting, Settings
 from lrs.errors import StoreUnavailable
-from lrs.serve.supervisor import CannotStart, Supervisor
+from lrs.serve.supervisor import BACKLOG, CannotStart, Supervisor
 from lrs.store.sqlite import served
 
 #: What the first credential may do: everything, so that a newcomer meets no closed door.
@@ -74,8 +74,6 @@ def refuse_open_door(settings: Settings) -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises `BadSetting` with what to do when the address cannot be had."""
-    from lrs.serve.web import BACKLOG
-
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)

@@ -5,13 +5,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
-
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lrs.errors import Finding
 from lrs.ingest.attached import attachments_of
@@ -21,9 +15,7 @@ from lrs.statements.parse import Received
 from lrs.store.protocols.attachments import Staged
 
 SECTION = "2.6"
-ALGORITHMS: Mapping[str, type[hashes.HashAlgorithm]] = {"RS256": hashes.SHA256, "RS384": hashes.SHA384, "RS512": hashes.SHA512}
-
-
+ALGORITHMS = ("RS256", "RS384", "RS512")
 SIGNATURE_MAX = 4 * 2**20
 """Bytes of a signature that are read; it holds a statement in base64 and some certificates."""
 
@@ -52,9 +44,9 @@ def _check(signature: bytes, statement: bytes) -> None:
     if len(pieces) != 3:
         raise _Wrong("it is no JWS in compact form (three pieces joined by dots)")
     header, payload = _json(pieces[0], "its header"), _decoded(pieces[1], "its payload")
-    algorithm = ALGORITHMS.get(str(header.get("alg")))
-    if algorithm is None:
-        raise _Wrong(f"its algorithm is {str(header.get('alg'))[:20]}, it must be one of {', '.join(ALGORITHMS)}")
+    algorithm = str(header.get("alg"))
+    if algorithm not in ALGORITHMS:
+        raise _Wrong(f"its algorithm is {algorithm[:20]}, it must be one of {', '.join(ALGORITHMS)}")
     signed = _decoded(pieces[2], "its last piece")
     try:
         # unpaired surrogates, 1E400 and the like are no JSON that the statement could have been
@@ -64,28 +56,10 @@ def _check(signature: bytes, statement: bytes) -> None:
     if not matches:
         raise _Wrong("its payload is another statement than the one it came with")
     if "x5c" in header:
-        _verify(header["x5c"], algorithm(), pieces[0] + b"." + pieces[1], signed)
+        from lrs.ingest import certified  # what reads certificates is loaded with the first of them: few statements bring any
 
-
-def _verify(chain: Any, algorithm: hashes.HashAlgorithm, text: bytes, signed: bytes) -> None:
-    """RFC 7515 §4.1.6: the first certificate of x5c holds the key, each of the others certifies the one before it."""
-    if not isinstance(chain, list) or not chain:
-        raise _Wrong("x5c is no list of certificates")
-    try:
-        certificates = [x509.load_der_x509_certificate(base64.b64decode(one, validate=True)) for one in chain]
-        for one, issuer in pairwise(certificates):
-            one.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, binascii.Error):
-        raise _Wrong("x5c is no chain of certificates in base64") from None
-    except InvalidSignature:
-        raise _Wrong("a certificate in x5c is not certified by the one after it") from None
-    key = certificates[0].public_key()
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise _Wrong("the first certificate of x5c has no RSA key")
-    try:
-        key.verify(signed, text, padding.PKCS1v15(), algorithm)
-    except InvalidSignature:
-        raise _Wrong("it was not made with the key of the first certificate in x5c") from None
+        if fault := certified.fault(header["x5c"], algorithm, pieces[0] + b"." + pieces[1], signed):
+            raise _Wrong(fault)
 
 
 def _decoded(piece: bytes, what: str) -> bytes:

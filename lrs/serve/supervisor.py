@@ -16,6 +16,8 @@ from lrs.config import Settings
 
 _log = logging.getLogger("lrs.serve")
 
+#: Connections that the kernel keeps waiting on the listening socket.
+BACKLOG = 1_024
 #: Seconds before the n-th restart in a row; a child that lived `SOUND` seconds starts the row anew.
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 SOUND = 30.0

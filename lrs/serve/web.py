@@ -25,11 +25,12 @@ from lrs.serve import child
 from lrs.serve.adapter import Adapter
 from lrs.serve.forwarded import Forwarded
 from lrs.serve.gateway import Wsgi
+from lrs.serve.supervisor import BACKLOG
 from lrs.services import Services
 from workers.wake import wake_of
 
-#: Connections that the kernel keeps waiting, and that the server holds open at the same time.
-BACKLOG, CONNECTIONS = 1_024, 4_096
+#: Connections that the server holds open at the same time.
+CONNECTIONS = 4_096
 
 #: Objects made, and young collections, after which Python looks for cycles.
 COLLECT_AFTER = (50_000, 20, 20)
