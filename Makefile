@@ -5,6 +5,8 @@ demo:
 	./bootstrap
 	.venv/bin/lrs demo $(if $(ONCE),--once)
 
+# the tests start hundreds of Pythons: without bytecode each of them would compile the product anew
+test: export PYTHONDONTWRITEBYTECODE =
 test:
 	./bootstrap test
 	.venv/bin/ruff check .
