@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import time
@@ -174,6 +175,13 @@ def _log_as_we_do(**_: Any) -> None:
 def _begin(**_: Any) -> None:
     _told()  # before the processes are made that are to know of it
     lost_channel.mend()
+    with contextlib.suppress(ImportError):
+        import cffi
+
+        cffi.FFI()  # else billiard loads a parser of C in each process after its fork, to have it end with this one
+    # billiard looks through everything for garbage before each fork
+    gc.collect()
+    gc.freeze()
 
 
 @signals.worker_shutting_down.connect

@@ -28,11 +28,11 @@ def test_the_wheel_holds_the_product_and_runs_the_demo(tmp_path):
     wheel = next(tmp_path.glob("*.whl"))
     top = {name.split("/")[0].removesuffix(".py") for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
     assert top == {"lrs", "workers", "verbs", "analytics", "wsgi"}
-    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
     # what it depends on is found where these tests find it: test_bootstrap installs that too
     place = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     Path(place, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    run(python, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", wheel)
+    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--only-binary", ":all:", wheel)
     told = run(tmp_path / "venv" / "bin" / "lrs", "demo", "--once", cwd=tmp_path)
     assert "Everything came out as it must" in told
