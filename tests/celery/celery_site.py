@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-from real_parts import Part, Redis, free_port
+from real_parts import Part, Redis, free_port, get
 from werkzeug.test import Client
 
 from lrs.auth import credentials
@@ -98,7 +98,7 @@ class Site:
 
     def received(self) -> Counter[str]:
         """How often each event came, by the person's employee id; a target that is only tested gets one without."""
-        rows = httpx.get(self.receiver_url + "/sandbox/received", timeout=10).json()
+        rows = get(self.receiver_url + "/sandbox/received", timeout=10).json()
         rows = [row for row in rows if "user" in row["event"]]
         assert len(rows) == len({row["event"]["id"] for row in rows}), "an event came under two webhook-ids"
         return Counter({row["event"]["user"]["externalId"]: row["times"] for row in rows})
@@ -114,7 +114,7 @@ class Site:
 
     def _receives(self) -> bool:
         try:
-            return httpx.get(self.receiver_url + "/", timeout=2).status_code == 200
+            return get(self.receiver_url + "/", timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from real_parts import Part, Redis, free_port, until
+from real_parts import Part, Redis, free_port, get, until
 from ruamel.yaml import YAML
 
 from campaign.receiver import Receiver
@@ -45,7 +45,7 @@ def test_what_compose_starts_takes_a_statement_and_delivers_it(tmp_path: Path, m
 
     def answers(path: str) -> bool:
         try:
-            return httpx.get(url + path, timeout=2).status_code == 200
+            return get(url + path, timeout=2).status_code == 200
         except httpx.TransportError:
             return False
     try:

@@ -9,6 +9,7 @@ import sys
 import httpx
 import psutil
 from ports import LRS, free_port, until
+from real_parts import get
 
 from lrs.auth import credentials
 from lrs.store.open_store import open_store
@@ -38,7 +39,7 @@ class Running:
 
     def ready(self):
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(self.url + "/health/ready", timeout=10).status_code == 200
+            return get(self.url + "/health/ready", timeout=10).status_code == 200
         return False
 
     def post(self, statement=STATEMENT):

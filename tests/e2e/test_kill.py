@@ -15,6 +15,7 @@ import psutil
 import pytest
 from every_store import every_store
 from ports import LRS, free_port, listens, until
+from real_parts import get
 from running import SECRET
 
 from lrs.auth import credentials
@@ -62,7 +63,7 @@ class Served:
     def ready(self):
         try:
             there = {role(c) for c in self.children()} == {"web", "worker"}
-            return there and httpx.get(self.url + "/health/ready", timeout=10).status_code == 200
+            return there and get(self.url + "/health/ready", timeout=10).status_code == 200
         except (httpx.TransportError, psutil.Error):
             return False
 

@@ -18,6 +18,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from ports import LRS, free_port, until
+from real_parts import get
 
 from lrs.auth import credentials
 from lrs.completions.model import Person
@@ -79,11 +80,11 @@ class Watched:
 
     def ready(self) -> int:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(self.url + "/health/ready", timeout=5).status_code
+            return get(self.url + "/health/ready", timeout=5).status_code
         return 0
 
     def metrics(self) -> str:
-        answer = httpx.get(self.url + "/metrics", timeout=15)
+        answer = get(self.url + "/metrics", timeout=15)
         assert answer.status_code == 200, answer.text
         return answer.text
 

@@ -46,13 +46,15 @@ class Processes:
                 [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})})
         until = time.monotonic() + READY_SECONDS
-        while time.monotonic() < until and self._running[name].poll() is None:
-            try:
-                if httpx.get(ready_url, timeout=2).status_code < 500:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
+        # one client for all: each reads the authorities of certificates anew
+        with httpx.Client(timeout=2) as client:
+            while time.monotonic() < until and self._running[name].poll() is None:
+                try:
+                    if client.get(ready_url).status_code < 500:
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.05)
         tail = (self._folder / f"{name}.log").read_text(errors="replace")[-1500:]
         raise DidNotStart(f"{name} did not start:\n{tail}")
 
