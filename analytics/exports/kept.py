@@ -5,7 +5,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from analytics import table as layout
 from analytics.build import asked, small_tables
@@ -16,9 +18,6 @@ from analytics.table import File
 from lrs.completions.catalogue import Catalogue
 from lrs.statements.record import Record
 from lrs.store.open_store import Store
-
-if TYPE_CHECKING:
-    import duckdb
 
 CHANGED_MAX = 20_000
 """Changed rows that the table does not know yet; with more of them the export is computed from the log."""
@@ -60,8 +59,6 @@ def known(store: Store, folder: Path) -> Known | None:
 def chunks(store: Store, wanted: Wanted, kind: str, end: int, table: Known,
            reached: Callable[[int, int], None]) -> Iterator[bytes]:
     """The file in pieces, to the row what `rows.slices` would give."""
-    import duckdb  # with the first export
-
     with tempfile.TemporaryDirectory(prefix="lrs-export-", dir=parquet.on_disk()) as name:
         folder = Path(name)
         lines, file = folder / "rows.ndjson", folder / f"facts.{kind}"

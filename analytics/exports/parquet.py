@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from analytics.dictionary import Column
 from analytics.exports import ndjson
 
@@ -18,8 +20,6 @@ MEMORY = 160 << 20
 
 def chunks(slices: Iterable[list[dict[str, Any]]], columns: tuple[Column, ...]) -> Iterator[bytes]:
     """The file in pieces. Dates and times arrive as text and leave as DATE and TIMESTAMP (UTC)."""
-    import duckdb  # with the first export
-
     with tempfile.TemporaryDirectory(prefix="lrs-export-", dir=on_disk()) as folder:
         lines, file = Path(folder) / "rows.ndjson", Path(folder) / "rows.parquet"
         longest = 1 << 20

@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from analytics.dictionary import FACTS, RAW, Column
 from analytics.exports import csv, kept, ndjson, parquet
 from analytics.exports.rows import Wanted, bound, slices
@@ -36,8 +38,6 @@ def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int]
     """The bytes of the export in a format of `rows.FORMATS`, up to `end` (`rows.bound`); `reached(rows, seq)` is told after each slice.
     Facts come from the table in the folder `table` where there is one. Raises StoreUnavailable before the first byte if the store
     does not answer."""
-    import duckdb  # with the first export: 16 MB that nothing else in the web process needs
-
     try:
         there = kept.known(store, table) if table and not wanted.raw else None
         if there:
