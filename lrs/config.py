@@ -243,6 +243,7 @@ def markdown() -> str:
         "Each can be given as an environment variable, or by its name in `lrs.toml` (in the working directory, or where",
         "`LRS_CONFIG` says).",
         "The environment wins. A name that is not in this table, or a value that does not fit, refuses to start and says why.",
+        "Where the command line is told none of `host`, `port` and `public_url`, they are those of the last `lrs serve` on `data`.",
         "",
         "| setting | variable | type | default | unit | meaning |",
         "|---|---|---|---|---|---|",

@@ -12,6 +12,7 @@ import click
 
 from lrs import config
 from lrs.errors import Conflict, Damaged, Forbidden, Invalid, NotFound, StoreUnavailable, TooLarge, WrongState
+from lrs.store.sqlite import served
 
 #: noun → what it does; the module `lrs.cli.<noun>` holds the command as `command`.
 NOUNS = {
@@ -94,7 +95,17 @@ def command(ctx: click.Context, data: Path | None, config_file: Path | None) -> 
         raise config.BadSetting(f"there is no settings file {chosen}")
     settings = config.load(os.environ, chosen)
     ctx.meta[CONFIG_FILE] = chosen
-    ctx.obj = dataclasses.replace(settings, data=data) if data else settings
+    ctx.obj = _as_served(dataclasses.replace(settings, data=data) if data else settings)
+
+
+def _as_served(settings: config.Settings) -> config.Settings:
+    """The settings, where they say nothing of the address with that of the last `lrs serve` on the data directory: the account of a
+    credential's authority and a course id that is no IRI must be the same whoever makes them."""
+    unsaid = config.load({})
+    if (settings.host, settings.port, settings.public_url) != (unsaid.host, unsaid.port, unsaid.public_url):
+        return settings
+    address = served.last_address(settings.data)
+    return settings if address is None else dataclasses.replace(settings, **dataclasses.asdict(address))
 
 
 def _sentence(error: BaseException) -> str:

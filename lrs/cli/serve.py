@@ -44,7 +44,7 @@ def command(ctx: click.Context, data: Path | None, host: str | None, port: str |
     refuse_open_door(settings)
     log.set_up(settings.log_level, settings.log_json)
     listening = listen(settings.host, settings.port)
-    with only_one(settings.data):
+    with only_one(settings.data, served.Address(settings.host, settings.port, settings.public_url)):
         first_credential(settings)
         metrics.cleared(settings.data / "metrics")
         supervisor = Supervisor(settings, listening, environ)
@@ -91,12 +91,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def only_one(data: Path) -> Iterator[None]:
+def only_one(data: Path, address: served.Address) -> Iterator[None]:
     """Hold the data directory for this process: two LRSs on one directory would each run a web process."""
     with ExitStack() as stack:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.enter_context(served.held(data))
+            stack.enter_context(served.held(data, address))
         except BlockingIOError:
             raise BadSetting(f"another `lrs serve` is running on {data.resolve()}; stop it, or choose another --data") from None
         except OSError as fault:
@@ -107,7 +107,7 @@ def only_one(data: Path) -> Iterator[None]:
 def first_credential(settings: Settings) -> None:
     """Migrate the store and, if nobody may talk to it yet, create a credential: shown on a terminal, else written to
     `<data>/first-credential`, which only its owner may read."""
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         if store.credentials.list():
             return
         made = credentials.create(store.credentials, name="First credential", public_url=settings.public_url, scopes=FIRST_SCOPES)

@@ -95,7 +95,7 @@ def propose(settings: Settings, file: BinaryIO | None, history: bool, note: str,
     if (file is None) is not history:
         raise click.UsageError("name a file, or --history")
     text = text_of(file.read()) if file else ""
-    with store_of(settings) as store:
+    with store_of(settings, first=True) as store:
         proposed(verbs.propose_history(store, who=who(), note=note) if history else
                  verbs.propose_text(store, text, who=who(), note=note, whole=whole), as_json)
 
@@ -113,7 +113,7 @@ def explain(settings: Settings, file: TextIO, provider: str, as_json: bool) -> N
         raise click.UsageError(f"not JSON: {error}") from error
     if not isinstance(statement, dict):
         raise click.UsageError("a statement is a JSON object")
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         told = verbs.explain(store, statement, provider)
     click.echo(json.dumps(told) if as_json else "\n".join(_explained(told)))
 

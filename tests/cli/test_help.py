@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from lrs.cli.main import NOUNS, command
+from lrs.store.open_store import open_store
 
 
 def commands(noun: str) -> dict[str, click.Command]:
@@ -38,8 +39,26 @@ def test_an_empty_list_says_so_to_people_and_is_empty_to_machines(noun: str, sai
     def listed(*more: str) -> str:
         return CliRunner().invoke(command, ["--data", str(tmp_path / "data"), noun, "list", *more], catch_exceptions=False).output
 
+    assert f"{tmp_path / 'data'} holds no store; say where it is with --data or LRS_DATA" in listed()
+    assert not (tmp_path / "data").exists(), "nothing is made in a folder that was mistyped"
+    open_store(tmp_path / "data").close()
     assert listed() == f"{said}\n"
     assert listed("--json") == ""
+
+
+@pytest.mark.parametrize("words", [("status",), ("export", "--format", "csv", "--out", "out"), ("backup", "--to", "b"), ("verify",),
+                                   ("facts", "status"), ("people", "waiting"), ("verbs", "unmapped"), ("courses", "versions")])
+def test_what_reads_a_store_makes_none(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command, ["--data", "typo", *words])
+    assert (result.exit_code, "typo holds no store" in result.output) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_writes_into_a_new_store_says_that_it_is_new(tmp_path: Path) -> None:
+    words = ["--data", str(tmp_path / "data"), "people", "put", "00417"]
+    assert f"there was no store in {tmp_path / 'data'}; a new one is made" in CliRunner().invoke(command, words).stderr
+    assert CliRunner().invoke(command, words).stderr == ""
 
 
 def test_a_data_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:

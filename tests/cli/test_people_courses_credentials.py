@@ -58,6 +58,7 @@ PEOPLE = ("employee_id,email,name\n007,Ada@Example.com,Ada\n,x@example.com,\n8,n
 
 
 def test_refused_rows_are_reported_by_line_and_the_others_are_taken(data: Path) -> None:
+    done(lrs(data, "migrate"))
     result = done(lrs(data, "people", "import", "-", given=PEOPLE), 1)
     assert result.stdout.splitlines()[0] == "2 people imported, 5 rows refused"
     said = [line.strip() for line in result.stderr.splitlines()]

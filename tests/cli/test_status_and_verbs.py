@@ -18,6 +18,7 @@ PASSED = {"actor": {"mbox": "mailto:ada@acme.example"}, "verb": {"id": "https://
 
 @pytest.fixture
 def run(tmp_path):
+    open_store(tmp_path / "data").close()
     return lambda *words, **more: CliRunner().invoke(command, ["--data", str(tmp_path / "data"), *words], **more)
 
 

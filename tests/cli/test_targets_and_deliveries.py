@@ -21,6 +21,7 @@ def lrs(tmp_path):
     def run(*words):
         return CliRunner().invoke(command, ["--data", str(tmp_path), *words])
 
+    run("migrate")
     return run
 
 
