@@ -27,16 +27,16 @@ def _setting(default: Any, kind: str, unit: str, sentence: str) -> Any:
 class Limits:
     """What one request may cost. Each is named in the error that it causes."""
 
-    body_max: int = _setting(16 * 2**20, "count", "bytes", "Largest request body; a larger one is answered 413.")
-    attachment_max: int = _setting(200 * 2**20, "count", "bytes", "Largest data of one attachment; a larger one is answered 413.")
+    body_max: int = _setting(16 * 2**20, "bytes", "bytes", "Largest request body; a larger one is answered 413.")
+    attachment_max: int = _setting(200 * 2**20, "bytes", "bytes", "Largest data of one attachment; a larger one is answered 413.")
     document_max: int = _setting(
-        16 * 2**20, "count", "bytes", "Largest state or profile document (`body_max` holds too); a larger one is answered 413."
+        16 * 2**20, "bytes", "bytes", "Largest state or profile document (`body_max` holds too); a larger one is answered 413."
     )
-    statement_max: int = _setting(2**20, "count", "bytes", "Largest single statement; a larger one is answered 413.")
+    statement_max: int = _setting(2**20, "bytes", "bytes", "Largest single statement; a larger one is answered 413.")
     batch_max: int = _setting(2_000, "count", "statements", "Most statements in one POST.")
     depth_max: int = _setting(100, "count", "levels", "Deepest nesting of JSON in a statement.")
     group_max: int = _setting(1_000, "count", "members", "Most members of one Group.")
-    url_max: int = _setting(8_192, "count", "bytes", "Longest request URL; a longer one is answered 414.")
+    url_max: int = _setting(8_192, "bytes", "bytes", "Longest request URL; a longer one is answered 414.")
     page_default: int = _setting(100, "count", "statements", "Statements a page when the client asks for no limit.")
     page_max: int = _setting(500, "count", "statements", "Most statements a page, whatever the client asks for.")
 
@@ -54,7 +54,7 @@ class Settings:
     facts: Path | None = _setting(
         None, "path", "", "Directory of the table of facts for analysts (Delta Lake); default: `facts` in the data directory."
     )
-    host: str = _setting("127.0.0.1", "text", "", "Address to listen on; one other than loopback needs TLS or `behind_proxy`.")
+    host: str = _setting("127.0.0.1", "host", "", "Address to listen on; one other than loopback needs TLS or `behind_proxy`.")
     port: int = _setting(8080, "port", "", "TCP port to listen on.")
     public_url: str = _setting("", "url", "", "How clients reach this LRS, without a trailing slash; default: `http(s)://<host>:<port>`.")
     behind_proxy: bool = _setting(False, "switch", "", "A proxy in front of this LRS speaks TLS with the clients.")

@@ -65,6 +65,10 @@ def refuse_open_door(settings: Settings) -> None:
         loopback = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
         loopback = False
+        try:
+            socket.getaddrinfo(settings.host, settings.port)
+        except (socket.gaierror, UnicodeError):
+            raise BadSetting(f"host {settings.host} is no address of this machine") from None
     if not (loopback or settings.tls_certificate or settings.behind_proxy):
         raise BadSetting(
             f"host {settings.host} can be reached from other machines, and credentials would travel in the clear: set tls_certificate "

@@ -33,16 +33,18 @@ REMOTE_FILES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs
 def address(look: Look) -> Iterator[Finding]:
     """Whether the address can be listened on, and whether it is safe to."""
     host, port, where = look.settings.host, look.settings.port, f"{look.settings.host}:{look.settings.port}"
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+    except (socket.gaierror, UnicodeError):
+        yield Finding(ERROR, "host", f"{host} is no address of this machine", "set host (LRS_HOST) to one, or to 127.0.0.1")
+        return
     if not (_loopback(host) or look.settings.tls_certificate or look.settings.behind_proxy):
         yield Finding(ERROR, "host", f"{host} can be reached from other machines, and credentials would travel in the clear",
                       "set tls_certificate and tls_key, or behind_proxy where a proxy speaks TLS")
     if _serving(look.settings.data):
         return
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         socket.create_server((host, port), family=family).close()
-    except socket.gaierror:
-        yield Finding(ERROR, "host", f"{host} is no address of this machine", "set host (LRS_HOST) to one, or to 127.0.0.1")
     except OSError as fault:
         yield _cannot_listen(fault, where)
 
@@ -123,20 +125,11 @@ def _shake_hands(server: ssl.SSLContext, file: Path, host: str = "") -> tuple[in
 def directory(look: Look) -> Iterator[Finding]:
     """Whether the data directory can be written, and by whom it can be read."""
     data = look.settings.data
-    there = next(path for path in (data.absolute(), *data.absolute().parents) if path.exists())
-    if not there.is_dir():
-        yield Finding(ERROR, "data", f"{there} is a file", "set data (LRS_DATA) to a directory")
-        return
-    try:
-        with tempfile.TemporaryFile(dir=there) as file:
-            file.write(b"x")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as fault:
-        yield Finding(ERROR, "data", f"nothing can be written in {there}: {fault.strerror}",
-                      f"give it to the user of the LRS: chown -R <user> {there}")
-        return
-    if there != data.absolute():
+    if look.settings.facts:
+        yield from _writable("facts", look.settings.facts)
+    unfit = list(_writable("data", data))
+    yield from unfit
+    if unfit or not data.exists():
         return
     for path in sorted(data.glob("*.db*")):
         if not os.access(path, os.R_OK | os.W_OK):
@@ -146,6 +139,22 @@ def directory(look: Look) -> Iterator[Finding]:
     kind = _file_system(data.resolve())
     if kind in REMOTE_FILES and not look.settings.store:
         yield Finding(ERROR, "data", f"{data} is on {kind}, where SQLite loses writes", "put it on a disk of this machine")
+
+
+def _writable(name: str, folder: Path) -> Iterator[Finding]:
+    """Whether the directory of this setting can be written, or made."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        yield Finding(ERROR, name, f"{there} is a file", f"set {name} (LRS_{name.upper()}) to a directory")
+        return
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as fault:
+        yield Finding(ERROR, name, f"nothing can be written in {there}: {fault.strerror}",
+                      f"give it to the user of the LRS: chown -R <user> {there}")
 
 
 def _file_system(path: Path) -> str:

@@ -33,3 +33,24 @@ def test_a_bad_file_is_named(tmp_path, text):
     file.write_text(text)
     with pytest.raises(BadSetting, match=r"lrs\.toml"):
         load({}, file)
+
+
+@pytest.mark.parametrize(("environ", "must"), [
+    ({"LRS_PUBLIC_URL": "http://[::1"}, "an address such as"), ({"LRS_PUBLIC_URL": "http://a b"}, "an address such as"),
+    ({"LRS_PUBLIC_URL": "http://x:abc"}, "an address such as"), ({"LRS_OTEL_ENDPOINT": "http://x:99999"}, "an address such as"),
+    ({"LRS_CORS_ORIGINS": "http://[::1"}, "origins such as"), ({"LRS_CORS_ORIGINS": "https://x:abc"}, "origins such as"),
+    ({"LRS_HOST": ""}, "an address of this machine"), ({"LRS_HOST": "no such host"}, "an address of this machine"),
+    ({"LRS_BODY_SECONDS": "9" * 23}, "a whole number from 1 to 1000000000 "),
+    ({"LRS_BODY_MAX": "9" * 23}, "a whole number from 1 to 1000000000000"),
+    ({"LRS_PORT": "0"}, "a port from 1 to 65535"), ({"LRS_REQUEST_THREADS": "1.5"}, "a whole number from 1 to")])
+def test_a_bad_value_is_told_with_what_it_must_be(environ, must):
+    (name, _), = environ.items()
+    with pytest.raises(BadSetting, match=f"{name} is .*, but must be {must}"):
+        load(environ)
+
+
+def test_numbers_and_addresses_are_taken_as_people_write_them():
+    settings = load({"LRS_BODY_MAX": " 20_000_000 ", "LRS_PUBLIC_URL": "https://lrs.example.org:8443/base/", "LRS_HOST": "::1",
+                     "LRS_CORS_ORIGINS": "https://[::1]:8443, *"})
+    assert (settings.limits.body_max, settings.public_url, settings.host) == (20_000_000, "https://lrs.example.org:8443/base", "::1")
+    assert settings.cors_origins == ("https://[::1]:8443", "*")

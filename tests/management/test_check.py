@@ -138,6 +138,18 @@ def test_a_host_that_is_not_of_this_machine(world, host):
     one(world.said("address"), ERROR, host, "no address of this machine")
 
 
+def test_a_host_that_is_none_is_not_told_to_be_an_open_door(world):
+    world.settings = replace(world.settings, host="no-such-host.invalid")
+    one(world.said("address"), ERROR, "no address of this machine")
+
+
+def test_a_folder_of_facts_that_cannot_be_made(world):
+    file = world.data.parent / "file"
+    file.write_text("")
+    world.settings = replace(world.settings, facts=file)
+    one(world.said("data directory"), ERROR, f"{file} is a file", "LRS_FACTS")
+
+
 def test_an_open_door(world):
     world.settings = replace(world.settings, host="0.0.0.0")
     one(world.said("address"), ERROR, "in the clear", "tls_certificate")
