@@ -27,8 +27,8 @@ def command() -> None:
 def import_(settings: Settings, file: TextIO, dry_run: bool, as_json: bool) -> None:
     """Read people from a CSV FILE (- for standard input). Every refused row is reported.
 
-    Columns: employee_id (required), email, name, department, job_code, hris_id, crm_id, aliases, identifiers.
-    Exit code 1 if a row was refused; the others are taken.
+    Columns: employee_id (required), email, name, department, job_code, hris_id, crm_id, aliases, identifiers; what they
+    hold: docs/directory.md. Separated by commas, semicolons or tabs, in UTF-8. Exit code 1 if a row was refused; the others are taken.
     """
     with opened(settings, first=True) as store:
         try:
