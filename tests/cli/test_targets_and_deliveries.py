@@ -99,6 +99,11 @@ def test_deliveries_are_listed_shown_and_replayed_after_a_count(lrs, tmp_path):
     assert lrs("deliveries", "show", "no-such").exit_code == 1
 
 
+@pytest.mark.parametrize("wrong", [("--state", ""), ("--state", "sent"), ("--limit", "0"), ("--limit", "-3"), ("--since", "soon")])
+def test_what_selects_no_delivery_is_wrong_usage(lrs, wrong):
+    assert lrs("deliveries", "list", *wrong).exit_code == 2
+
+
 def test_a_delivery_that_is_named_and_not_taken_is_told_with_the_reason(lrs, tmp_path):
     assert lrs("deliveries", "list").output == "there are no deliveries yet\n"
     lrs("targets", "add", "hook", "--connector", "webhook", "--set", "url=https://r.example/")
