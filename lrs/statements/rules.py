@@ -102,6 +102,8 @@ HINTS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
          " xAPI 0.9 named verbs"),
         ("iri.scheme", r".*/account/homePage", "homePage is no IRI: \"{found}\". account needs homePage (an IRI) and name"),
         ("type", r".*/context/instructor", "must be one Agent or Group. Several: one Group with members"),
+        ("property.unknown", r".*/context/context(Agents|Groups)", "no such property in xAPI 1.0.x. Send the header"
+         " X-Experience-API-Version: 2.0.0"),
         ("property.unknown", r".*/(object|parent|grouping|category|other)(/\d+)?/extensions",
          "no such property here. It belongs into definition.extensions"),
     )

@@ -44,6 +44,11 @@ def test_an_empty_body_is_called_empty(client: FlaskClient) -> None:
     assert (answer.status_code, answer.json["message"]) == (400, "the body is empty")
 
 
+def test_what_only_the_newer_version_knows_is_told_to_be_of_it(client: FlaskClient) -> None:
+    answer = client.post(PATH, json={**GOOD, "context": {"contextAgents": []}})
+    assert "Send the header X-Experience-API-Version: 2.0.0" in answer.json["findings"][0]["why"]
+
+
 def test_the_message_alone_names_the_first_fault(client: FlaskClient) -> None:
     message = client.post(PATH, json=[GOOD, {**GOOD, "timestamp": "24.11.2026"}]).json["message"]
     assert message.startswith("1 of 2 statements broken; nothing was stored (1 valid statements not stored). The first, at index 1: ")
