@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import io
 import os
 import re
 import sys
@@ -121,6 +122,10 @@ def main() -> None:
         # bytes that are no UTF-8 reach us as lone surrogates, which no file of ours can hold
         click.echo("lrs: an argument is not UTF-8 text", err=True)
         sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that knows few characters gets a ? for the others, and no traceback
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")
     try:
         command(prog_name="lrs")
     except tuple(EXIT_CODES) as error:

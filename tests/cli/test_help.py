@@ -2,6 +2,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -71,3 +74,9 @@ def test_a_data_directory_that_stands_already_keeps_its_rights(tmp_path: Path) -
     (tmp_path / "data").mkdir(mode=0o750)
     assert CliRunner().invoke(command, ["--data", str(tmp_path / "data"), "migrate"]).exit_code == 0
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_terminal_that_knows_few_characters_gets_others_instead_of_a_traceback() -> None:
+    told = subprocess.run([sys.executable, "-m", "lrs", "settings"], capture_output=True, timeout=60, check=False,
+                          env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert (told.returncode, b"Traceback" in told.stderr, b"LRS_STORE" in told.stdout) == (0, False, True)
