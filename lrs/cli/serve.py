@@ -20,6 +20,7 @@ from lrs.cli.main import CONFIG_FILE
 from lrs.cli.opened import opened
 from lrs.config import BadSetting, Settings
 from lrs.errors import StoreUnavailable
+from lrs.management.check_machine import TLS_FILES, tls
 from lrs.serve.supervisor import CannotStart, Supervisor
 from lrs.store.sqlite import served
 
@@ -42,6 +43,7 @@ def command(ctx: click.Context, data: Path | None, host: str | None, port: str |
     environ["LRS_CONFIG"] = str(ctx.meta[CONFIG_FILE])
     settings = config.load(environ, ctx.meta[CONFIG_FILE])
     refuse_open_door(settings)
+    refuse_unfit_certificate(settings)
     log.set_up(settings.log_level, settings.log_json)
     listening = listen(settings.host, settings.port)
     with only_one(settings.data, served.Address(settings.host, settings.port, settings.public_url)):
@@ -74,6 +76,16 @@ def refuse_open_door(settings: Settings) -> None:
             f"host {settings.host} can be reached from other machines, and credentials would travel in the clear: set tls_certificate "
             "and tls_key, or put a proxy that speaks TLS in front and say --behind-proxy (LRS_BEHIND_PROXY=true)"
         )
+
+
+def refuse_unfit_certificate(settings: Settings) -> None:
+    """Raise `BadSetting` for TLS files that cannot be read, or not be used together."""
+    if settings.tls_certificate and settings.tls_key:
+        try:
+            tls(settings.tls_certificate, settings.tls_key)
+        except (OSError, ValueError) as fault:
+            raise BadSetting(f"tls_certificate {settings.tls_certificate} and tls_key {settings.tls_key} cannot be used together: {fault}; "
+                             f"{TLS_FILES}") from None
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -26,6 +26,7 @@ EXPIRES_SOON_DAYS = 21
 CLOCK_STARTS = datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1_000_000
 """A clock before this was never set."""
 
+TLS_FILES = "give a certificate chain and its unencrypted private key, both PEM"
 REMOTE_FILES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "glusterfs", "fuse.glusterfs")
 """File systems on which SQLite's write-ahead log and kernel locks do not hold (https://sqlite.org/wal.html, section 1)."""
 
@@ -85,11 +86,9 @@ def certificate(look: Look) -> Iterator[Finding]:
     if stat.S_IMODE(key.stat().st_mode) & 0o007:
         yield Finding(WARNING, "tls_key", f"everybody on this machine can read {key}", f"chmod o= {key}")
     try:
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(file, key, password="")
+        server = tls(file, key)
     except (OSError, ValueError) as fault:
-        yield Finding(ERROR, "tls_certificate", f"{file} and {key} cannot be used together: {fault}",
-                      "give a certificate chain and its unencrypted private key, both PEM")
+        yield Finding(ERROR, "tls_certificate", f"{file} and {key} cannot be used together: {fault}", TLS_FILES)
         return
     code, ends = _shake_hands(server, file)
     if code:
@@ -100,6 +99,13 @@ def certificate(look: Look) -> Iterator[Finding]:
     host = urlsplit(look.settings.public_url).hostname or ""
     if not code and not _loopback(host) and _shake_hands(server, file, host)[0]:
         yield Finding(WARNING, "public_url", f"the certificate is not for {host}", "correct public_url, or get a certificate for it")
+
+
+def tls(file: Path, key: Path) -> ssl.SSLContext:
+    """A server's side with these files. Raises OSError or ValueError where they cannot be read, or not be used together."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(file, key, password="")
+    return server
 
 
 def _shake_hands(server: ssl.SSLContext, file: Path, host: str = "") -> tuple[int, float]:
