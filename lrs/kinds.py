@@ -151,7 +151,8 @@ SECRET_KINDS = ("broker", "store")
 """Kinds of settings that may hold a password."""
 
 SHOWN = {
-    "host": "text", **dict.fromkeys(("count", "bytes", "few"), "whole number"), "switch": "true/false", "networks": "list of networks", "level": "word",
+    "host": "text", **dict.fromkeys(("count", "bytes", "few"), "whole number"), "switch": "true/false",
+    "networks": "list of networks", "level": "word",
     "version": "word", "origins": "list of origins", **dict.fromkeys(SECRET_KINDS, "url"),
 }
 """Kind → what it is called in the documentation, where that is another word."""

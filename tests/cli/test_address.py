@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from lrs.cli.main import command
 from lrs.store.sqlite.served import Address, held, last_address
 
-SERVED = Address("127.0.0.1", 18471, "https://lrs.example.org")
+SERVED = Address("127.0.0.1", 1, "https://lrs.example.org")
 
 
 def course_listed(data: Path, **environ: str) -> str:
@@ -31,7 +31,7 @@ def test_a_credential_is_tried_where_the_lrs_listens(data: Path) -> None:
     made = CliRunner().invoke(command, ["--data", str(data), "credentials", "create", "--name", "Acme"]).stdout
     assert "https://lrs.example.org/xapi/statements" in made
     tried = CliRunner().invoke(command, ["--data", str(data), "credentials", "test", "k", "--secret", "s"])
-    assert "http://127.0.0.1:18471 does not answer" in tried.stdout
+    assert "http://127.0.0.1:1 does not answer" in tried.stdout
 
 
 @pytest.mark.parametrize(("name", "value", "listed"), [
