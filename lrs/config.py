@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -181,8 +182,8 @@ def file_of(environ: Mapping[str, str]) -> Path:
     """The settings file: where `LRS_CONFIG` says, else `lrs.toml`, which need not be there. Raises `BadSetting` where
     the variable names a file that is not."""
     named = environ.get("LRS_CONFIG")
-    if named and not Path(named).exists():
-        raise BadSetting(f"there is no settings file {named} (LRS_CONFIG)")
+    if named and not os.path.exists(named):
+        raise BadSetting(f"there is no settings file {named} (LRS_CONFIG), or not for this user")
     return Path(named or "lrs.toml")
 
 
@@ -202,7 +203,8 @@ def check(settings: Settings) -> None:
 
 
 def _toml(path: Path | None) -> dict[str, Any]:
-    if path is None or not path.exists():
+    # not Path.exists: it raises where this user may not look, such as the working directory of whoever called sudo
+    if path is None or not os.path.exists(path):
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -92,8 +92,8 @@ _EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 65 bad input, 75 store u
 def command(ctx: click.Context, data: Path | None, config_file: Path | None) -> None:
     """Concord LRS: statements in, completions out, nothing lost."""
     chosen = config_file or Path(os.environ.get("LRS_CONFIG") or "lrs.toml")
-    if not chosen.exists() and (config_file or os.environ.get("LRS_CONFIG")):
-        raise config.BadSetting(f"there is no settings file {chosen}")
+    if not os.path.exists(chosen) and (config_file or os.environ.get("LRS_CONFIG")):
+        raise config.BadSetting(f"there is no settings file {chosen}, or not for this user")
     settings = config.load(os.environ, chosen)
     ctx.meta[CONFIG_FILE] = chosen
     ctx.obj = _as_served(dataclasses.replace(settings, data=data) if data else settings)

@@ -135,7 +135,7 @@ def directory(look: Look) -> Iterator[Finding]:
         yield from _writable("facts", look.settings.facts)
     unfit = list(_writable("data", data))
     yield from unfit
-    if unfit or not data.exists():
+    if unfit or not os.path.exists(data):
         return
     for path in sorted(data.glob("*.db*")):
         if not os.access(path, os.R_OK | os.W_OK):
@@ -149,7 +149,7 @@ def directory(look: Look) -> Iterator[Finding]:
 
 def _writable(name: str, folder: Path) -> Iterator[Finding]:
     """Whether the directory of this setting can be written, or made."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))
     if not there.is_dir():
         yield Finding(ERROR, name, f"{there} is a file", f"set {name} (LRS_{name.upper()}) to a directory")
         return
@@ -159,8 +159,9 @@ def _writable(name: str, folder: Path) -> Iterator[Finding]:
             file.flush()
             os.fsync(file.fileno())
     except OSError as fault:
-        yield Finding(ERROR, name, f"nothing can be written in {there}: {fault.strerror}",
-                      f"give it to the user of the LRS: chown -R <user> {there}")
+        mend = (f"give it to the user of the LRS: chown -R <user> {there}" if there == folder.absolute() else
+                f"make it for the user of the LRS: install -d -m 0700 -o <user> {folder.absolute()}")
+        yield Finding(ERROR, name, f"nothing can be written in {there}: {fault.strerror}", mend)
 
 
 def _file_system(path: Path) -> str:
@@ -176,7 +177,7 @@ def _file_system(path: Path) -> str:
 def disk(look: Look) -> Iterator[Finding]:
     """Whether there is room."""
     data = look.settings.data.absolute()
-    there = next(path for path in (data, *data.parents) if path.exists())
+    there = next(path for path in (data, *data.parents) if os.path.exists(path))
     usage = shutil.disk_usage(there)
     free = usage.free
     if usage.total and free < DISK_FEW:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from lrs.cli.main import NOUNS, command
+from lrs.errors import StoreUnavailable
 from lrs.store.open_store import open_store
 
 
@@ -80,3 +81,13 @@ def test_a_terminal_that_knows_few_characters_gets_others_instead_of_a_traceback
     told = subprocess.run([sys.executable, "-m", "lrs", "settings"], capture_output=True, timeout=60, check=False,
                           env={**os.environ, "PYTHONIOENCODING": "latin-1"})
     assert (told.returncode, b"Traceback" in told.stderr, b"LRS_STORE" in told.stdout) == (0, False, True)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_a_store_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    result = CliRunner().invoke(command, ["--data", str(tmp_path / "closed"), "status"])
+    assert isinstance(result.exception, StoreUnavailable)
+    assert "Permission denied" in str(result.exception)

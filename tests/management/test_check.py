@@ -209,7 +209,7 @@ def test_a_data_directory_that_is_a_file_or_cannot_be_written(world, tmp_path):
     one(world.said("data directory"), ERROR, "is a file", "LRS_DATA")
     # not even root can make a file there
     world.settings = replace(world.settings, data=tmp_path.__class__("/proc/lrs"))
-    one(world.said("data directory"), ERROR, "nothing can be written", "chown")
+    one(world.said("data directory"), ERROR, "nothing can be written", "install -d")
 
 
 def test_a_data_directory_that_anybody_can_look_into(world):
