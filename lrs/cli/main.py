@@ -53,6 +53,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     WrongState: 1,
     StoreUnavailable: 75,
     config.BadSetting: 78,
+    OSError: 1,
 }
 
 

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from lrs.cli.main import NOUNS, command
+from lrs.cli.main import NOUNS, command, main
 from lrs.errors import StoreUnavailable
 from lrs.store.open_store import open_store
 
@@ -91,3 +91,15 @@ def test_a_folder_that_may_not_be_looked_into_is_a_store_that_cannot_be_used(tmp
     result = CliRunner().invoke(command, ["--data", str(tmp_path / "closed"), "status"])
     assert isinstance(result.exception, StoreUnavailable)
     assert "Permission denied" in str(result.exception)
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_store(tmp_path / "data").close()
+    (tmp_path / "data" / "last-export.json").mkdir()
+    monkeypatch.setattr(sys, "argv", ["lrs", "--data", str(tmp_path / "data"), "export", "--format", "csv", "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.strip().endswith(f"lrs: [Errno 21] Is a directory: '{tmp_path / 'data' / 'last-export.json'}'")
