@@ -88,14 +88,19 @@ def opened(folder: Path, key: bytes) -> DeltaTable | None:
     return table if told.startswith(f"format {FORMAT}, ") else None
 
 
+@reading()
 def created(folder: Path, key: bytes) -> DeltaTable:
-    """A new, empty table, in place of one of another format."""
+    """A new, empty table, in place of one of another format. Raises `StoreUnavailable` where the folder cannot be made or written."""
+    # else a folder that cannot be made is told as a table that is not there, which a builder takes for another one's doing
+    (folder / "facts").mkdir(parents=True, exist_ok=True)
     return DeltaTable.create(str(folder / "facts"), schema=Schema.from_arrow(schema()), mode="overwrite", name="facts",
                              description=f"format {FORMAT}, {_store(key)}", configuration=_CONFIGURATION)
 
 
+@reading()
 def small(folder: Path, name: str) -> DeltaTable:
-    """One of the small tables, created where there is none."""
+    """One of the small tables, created where there is none. Raises `StoreUnavailable`."""
+    (folder / name).mkdir(parents=True, exist_ok=True)
     kind = ArrowSchema([Field(one, DataType.string(), nullable=True) for one in SMALL[name]])
     return DeltaTable.create(str(folder / name), schema=Schema.from_arrow(kind), mode="ignore", name=name, configuration=dict(
         list(_CONFIGURATION.items())[1:]))

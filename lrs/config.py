@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,16 +28,16 @@ def _setting(default: Any, kind: str, unit: str, sentence: str) -> Any:
 class Limits:
     """What one request may cost. Each is named in the error that it causes."""
 
-    body_max: int = _setting(16 * 2**20, "count", "bytes", "Largest request body; a larger one is answered 413.")
-    attachment_max: int = _setting(200 * 2**20, "count", "bytes", "Largest data of one attachment; a larger one is answered 413.")
+    body_max: int = _setting(16 * 2**20, "bytes", "bytes", "Largest request body; a larger one is answered 413.")
+    attachment_max: int = _setting(200 * 2**20, "bytes", "bytes", "Largest data of one attachment; a larger one is answered 413.")
     document_max: int = _setting(
-        16 * 2**20, "count", "bytes", "Largest state or profile document (`body_max` holds too); a larger one is answered 413."
+        16 * 2**20, "bytes", "bytes", "Largest state or profile document (`body_max` holds too); a larger one is answered 413."
     )
-    statement_max: int = _setting(2**20, "count", "bytes", "Largest single statement; a larger one is answered 413.")
+    statement_max: int = _setting(2**20, "bytes", "bytes", "Largest single statement; a larger one is answered 413.")
     batch_max: int = _setting(2_000, "count", "statements", "Most statements in one POST.")
     depth_max: int = _setting(100, "count", "levels", "Deepest nesting of JSON in a statement.")
     group_max: int = _setting(1_000, "count", "members", "Most members of one Group.")
-    url_max: int = _setting(8_192, "count", "bytes", "Longest request URL; a longer one is answered 414.")
+    url_max: int = _setting(8_192, "bytes", "bytes", "Longest request URL; a longer one is answered 414.")
     page_default: int = _setting(100, "count", "statements", "Statements a page when the client asks for no limit.")
     page_max: int = _setting(500, "count", "statements", "Most statements a page, whatever the client asks for.")
 
@@ -54,7 +55,7 @@ class Settings:
     facts: Path | None = _setting(
         None, "path", "", "Directory of the table of facts for analysts (Delta Lake); default: `facts` in the data directory."
     )
-    host: str = _setting("127.0.0.1", "text", "", "Address to listen on; one other than loopback needs TLS or `behind_proxy`.")
+    host: str = _setting("127.0.0.1", "host", "", "Address to listen on; one other than loopback needs TLS or `behind_proxy`.")
     port: int = _setting(8080, "port", "", "TCP port to listen on.")
     public_url: str = _setting("", "url", "", "How clients reach this LRS, without a trailing slash; default: `http(s)://<host>:<port>`.")
     behind_proxy: bool = _setting(False, "switch", "", "A proxy in front of this LRS speaks TLS with the clients.")
@@ -181,8 +182,8 @@ def file_of(environ: Mapping[str, str]) -> Path:
     """The settings file: where `LRS_CONFIG` says, else `lrs.toml`, which need not be there. Raises `BadSetting` where
     the variable names a file that is not."""
     named = environ.get("LRS_CONFIG")
-    if named and not Path(named).exists():
-        raise BadSetting(f"there is no settings file {named} (LRS_CONFIG)")
+    if named and not os.path.exists(named):
+        raise BadSetting(f"there is no settings file {named} (LRS_CONFIG), or not for this user")
     return Path(named or "lrs.toml")
 
 
@@ -202,7 +203,8 @@ def check(settings: Settings) -> None:
 
 
 def _toml(path: Path | None) -> dict[str, Any]:
-    if path is None or not path.exists():
+    # not Path.exists: it raises where this user may not look, such as the working directory of whoever called sudo
+    if path is None or not os.path.exists(path):
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -243,6 +245,7 @@ def markdown() -> str:
         "Each can be given as an environment variable, or by its name in `lrs.toml` (in the working directory, or where",
         "`LRS_CONFIG` says).",
         "The environment wins. A name that is not in this table, or a value that does not fit, refuses to start and says why.",
+        "Where the command line is told none of `host`, `port` and `public_url`, they are those of the last `lrs serve` on `data`.",
         "",
         "| setting | variable | type | default | unit | meaning |",
         "|---|---|---|---|---|---|",

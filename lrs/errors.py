@@ -49,7 +49,7 @@ class Conflict(Exception):
     """Another statement already stands under this id (answered 409). `index` is its place in the batch."""
 
     def __init__(self, index: int, statement_id: str, stored: bytes) -> None:
-        super().__init__(f"another statement is already stored under id {statement_id}")
+        super().__init__(f"another statement is already stored under id {statement_id}; this one needs an id of its own")
         self.index, self.statement_id, self.stored = index, statement_id, stored
 
 

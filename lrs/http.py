@@ -24,10 +24,11 @@ from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound as NotFoundHere
 
 from lrs import log
 from lrs.auth import masking
-from lrs.auth.credentials import authenticate
+from lrs.auth.credentials import authenticate, unproven
 from lrs.auth.scopes import allowed
 from lrs.encodings import inflated
 from lrs.errors import (
@@ -57,6 +58,8 @@ from lrs.traces import REQUEST, STATEMENTS_MOST
 FINDINGS_MAX = 1000  # entries of one answer; 100 bad statements, so at least ten of each
 EXCERPT = 2048
 HELP = "docs/xapi.md"
+NOTHING_HERE = ("there is no such address. Statements are at /xapi/statements (one: ?statementId=), completions at /feeds/completions, "
+                "the management API at /api/v1/docs, health at /health/ready")
 _POSITION = re.compile(rb"&cursor=\d{1,19}\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ARRIVED = "lrs.arrived"
@@ -192,8 +195,7 @@ def provider(*scopes: str, launched: bool = False) -> Provider:
     services, header = services_of_request(), request.headers.get("Authorization")
     credential = authenticate(services.store.credentials, header, services.now_us())
     if credential is None:
-        why = "this key and secret are not known, revoked or expired" if header else "send a Basic credential (key and secret)"
-        raise Unauthorized(why)
+        raise Unauthorized(unproven(header))
     who = Provider(credential.key, credential.scopes, credential.provider, json.loads(credential.authority))
     g.provider, g.launch = who, credential.launch
     _check_origin(credential, services)
@@ -262,15 +264,8 @@ def answer_json(value: Any, status: int = 200, headers: Mapping[str, str] | None
 
 
 def failed(
-    status: int,
-    code: str,
-    message: str,
-    *,
-    findings: Sequence[Finding] = (),
-    total: int | None = None,
-    help: str = HELP,
-    headers: Mapping[str, str] | None = None,
-    noted: Mapping[str, Any] | None = None,
+    status: int, code: str, message: str, *, findings: Sequence[Finding] = (), total: int | None = None, help: str = HELP,
+    headers: Mapping[str, str] | None = None, noted: Mapping[str, Any] | None = None,
 ) -> Response:
     """An error in the one documented shape; noted in the rejections log when a known credential sent it, there with
     what only operators may see (`noted`)."""
@@ -332,8 +327,9 @@ def _conflict(error: Conflict) -> dict[str, Any]:
 
 def _message(error: Exception) -> str:
     if isinstance(error, BatchRefused):
+        first = error.findings[0]
         return (f"{error.bad} of {error.bad + error.valid} statements broken; nothing was stored "
-                f"({error.valid} valid statements not stored)")
+                f"({error.valid} valid statements not stored). The first, at index {first.index}: {first.where or '/'}: {first.why}")
     if isinstance(error, Invalid):
         return str(error) or "the request breaks a rule"
     if isinstance(error, StoreUnavailable):
@@ -351,10 +347,15 @@ def _of_router(error: HTTPException) -> Response:
         return _known(TooLarge(f"the body is larger than the limit body_max of {limit} bytes", "body_max", limit))
     status = error.code or 500
     allow = error.get_response().headers.get("Allow")
+    why = error.description or error.name
+    if isinstance(error, NotFoundHere) and why == NotFoundHere.description:
+        why = NOTHING_HERE
+    elif allow:
+        why = f"this address takes {allow}"
     return failed(
         status,
         CODES.get(status, error.name.lower().replace(" ", "_")),
-        f"{request.method} {request.path}: {error.description or error.name}",
+        f"{request.method} {request.path}: {why}",
         headers={"Allow": allow} if allow else None,
     )
 

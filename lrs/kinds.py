@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 
 def _text(value: Any) -> str:
@@ -15,27 +15,13 @@ def _text(value: Any) -> str:
     raise ValueError("a text")
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip().isascii():
-        raise ValueError("a whole number of at least 1")
-    try:
-        number = int(str(value).strip().replace("_", ""))
-    except ValueError:
-        raise ValueError("a whole number of at least 1") from None
-    if number < 1:
-        raise ValueError("a whole number of at least 1")
-    return number
-
-
-def _up_to(most: int, told: str) -> Callable[[Any], int]:
+def _up_to(most: int, what: str = "a whole number") -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        try:
-            number = _count(value)
-        except ValueError:
-            number = 0
-        if 1 <= number <= most:
-            return number
-        raise ValueError(told)
+        given = str(value).strip().replace("_", "")
+        known = isinstance(value, int | str) and not isinstance(value, bool) and re.fullmatch("[+-]?[0-9]{1,20}", given)
+        if not known or not 1 <= int(given) <= most:
+            raise ValueError(f"{what} from 1 to {most}")
+        return int(given)
     return read
 
 
@@ -56,10 +42,26 @@ def _path(value: Any) -> Path:
     return Path(text).expanduser()
 
 
+def _host(value: Any) -> str:
+    if re.fullmatch(r"[^\s/\x00-\x1f]+", _text(value)):
+        return _text(value)
+    raise ValueError("an address of this machine such as 127.0.0.1, or a name")
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of an address for HTTP; None where it is none."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"[\s\x00-\x1f]", url)
+    except ValueError:
+        fits = False
+    return parts if fits else None
+
+
 def _url(value: Any) -> str:
     text = _text(value).rstrip("/")
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+    parts = _parts(text)
+    if text and (not parts or parts.query or parts.fragment):
         raise ValueError("an address such as https://lrs.example.org, without query and fragment")
     return text
 
@@ -118,8 +120,8 @@ def _origins(value: Any) -> tuple[str, ...]:
     items = value if isinstance(value, list) else _text(value).split(",")
     found = tuple(str(item).strip().rstrip("/") for item in items if str(item).strip())
     for one in found:
-        parts = urlsplit(one)
-        if one != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
+        parts = _parts(one)
+        if one != "*" and (not parts or parts.path or parts.query):
             raise ValueError("origins such as https://courses.example.org, separated by commas, or *")
     return found
 
@@ -139,9 +141,9 @@ def _version(value: Any) -> str:
 
 
 READ: dict[str, Callable[[Any], Any]] = {
-    "text": _text, "count": _count, "port": _up_to(65_535, "a port from 1 to 65535"), "switch": _switch,
+    "host": _host, "count": _up_to(10**9), "bytes": _up_to(10**12), "port": _up_to(65_535, "a port"), "switch": _switch,
     "path": _path, "url": _url, "networks": _networks, "level": _level,
-    "broker": _broker, "few": _up_to(64, "a whole number from 1 to 64"), "store": _store, "version": _version, "origins": _origins,
+    "broker": _broker, "few": _up_to(64), "store": _store, "version": _version, "origins": _origins,
 }
 
 
@@ -149,7 +151,8 @@ SECRET_KINDS = ("broker", "store")
 """Kinds of settings that may hold a password."""
 
 SHOWN = {
-    "count": "whole number", "few": "whole number", "switch": "true/false", "networks": "list of networks", "level": "word",
+    "host": "text", **dict.fromkeys(("count", "bytes", "few"), "whole number"), "switch": "true/false",
+    "networks": "list of networks", "level": "word",
     "version": "word", "origins": "list of origins", **dict.fromkeys(SECRET_KINDS, "url"),
 }
 """Kind → what it is called in the documentation, where that is another word."""

@@ -84,19 +84,36 @@ def webhook_secret(store: Credentials, key: str) -> str:
 def authenticate(store: Credentials, authorization: str | None, now: int | None = None) -> Credential | None:
     """The credential that an Authorization header proves (RFC 7617) at `now` (µs since 1970 UTC; the machine's), None if it proves none:
     it is not known, revoked, or of a launch that is over."""
-    scheme, _, value = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
+    basic = _basic(authorization)
+    if isinstance(basic, str):
         return None
-    try:
-        key, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        return None
-    found = store.by_key(key) if colon and "\0" not in key else None
+    key, secret = basic
+    found = store.by_key(key) if "\0" not in key else None
     # hashed also where there is no such key, so that the time taken does not tell
     given = digest(store, secret)
     if found is None or found.revoked or not hmac.compare_digest(found.digest, given):
         return None
     return None if found.launch and not _runs(store, found.launch, time.time_ns() // 1000 if now is None else now) else found
+
+
+def unproven(authorization: str | None) -> str:
+    """Why this header proves no credential: what is wrong with its form, else that its key and secret do not fit."""
+    basic = _basic(authorization)
+    return basic if isinstance(basic, str) else "this key and secret are not known, revoked or expired"
+
+
+def _basic(authorization: str | None) -> tuple[str, str] | str:
+    """Key and secret, or why there are none."""
+    scheme, _, value = (authorization or "").partition(" ")
+    if not scheme:
+        return "send a Basic credential (key and secret)"
+    if scheme.lower() != "basic":
+        return "send a Basic credential (key and secret): the header Authorization has another scheme"
+    try:
+        key, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon = ""
+    return (key, secret) if colon else "what stands after Basic in the header Authorization is not key:secret in base64"
 
 
 def _runs(store: Credentials, launch: Launch, now: int) -> bool:

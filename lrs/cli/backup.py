@@ -26,8 +26,6 @@ def command(settings: Settings, to: Path, verify: bool, as_json: bool) -> None:
         raise click.UsageError(f"{to.name}: a folder, or a file named .tar.gz or .tar")
     no_server(settings, "mongodump --oplog copies a MongoDB database while it is in use (docs/mongodb.md)")
     try:
-        if not (settings.data / "statements.db").is_file():
-            raise NotFound(f"{settings.data} holds no store")
         with opened(settings) as store, steps("backup") as told:
             made = backup.write(store, settings.data, to, who=who(), told=told, check=restore.unpacked if verify else None)
     except NotFound as error:

@@ -27,7 +27,7 @@ def command() -> None:
 @click.pass_obj
 def add(settings: Settings, name: str, source: str, pairs: tuple[str, ...], provider: str, credential: str, as_json: bool) -> None:
     """Add a connection and say what is left to do at the source. `lrs connections sources` lists the settings."""
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         given = {name: value for name, value in settings_of(pairs).items() if value is not None}
         made = connections.add(Services(settings, store), who=who(), name=name, source=source, settings=given, provider=provider,
                                credential=credential)

@@ -34,7 +34,7 @@ def import_(settings: Settings, file: BinaryIO, note: str, as_json: bool) -> Non
     Exit code 1 if a row was refused; the others are taken.
     """
     given = _read(file, settings)
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         step, refused = courses.step_of(store, given)
         number, told = 0, None
         if step.put or step.removed:
@@ -80,7 +80,7 @@ def propose(settings: Settings, file: BinaryIO | None, remove: tuple[str, ...], 
     given = _read(file, settings) if file else courses.Read()
     more = courses.read_json({"removed": list(remove)}, settings.public_url)
     given = courses.Read(given.courses, [*given.removed, *more.removed], [*given.refused, *more.refused])
-    with store_of(settings) as store:
+    with store_of(settings, first=True) as store:
         proposed(courses.propose_read(store, given, who=who(), note=note), as_json)
 
 

@@ -38,7 +38,7 @@ def command() -> None:
 def create(settings: Settings, name: str, chosen: tuple[str, ...], provider: str, key: str, secret: str, origins: tuple[str, ...],
            as_json: bool) -> None:
     """Create a credential and show its secret, this once."""
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         made = credentials.create(Services(settings, store), who=who(), name=name, provider=provider, scopes=chosen, key=key, secret=secret,
                                   origins=origins)
     shown = {name: made[name] for name in ("key", "secret", "name", "provider", "scopes", "webhook_secret")}

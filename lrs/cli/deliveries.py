@@ -42,7 +42,7 @@ def which(states: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[.
     """The options that say which deliveries are meant."""
     options = (
         click.option("--target", default="", help="Those to this target."),
-        click.option("--state", default="", type=click.Choice(["", *states]), metavar="|".join(states), help="Those in this state."),
+        click.option("--state", type=click.Choice(states), metavar="|".join(states), help="Those in this state."),
         click.option("--event", default="", help="Those of this event, such as learning.completed."),
         click.option("--person", default="", help="Those about this employee id."),
         click.option("--course", default="", help="Those about this course (its id)."),
@@ -58,8 +58,8 @@ def which(states: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[.
     return decorated
 
 
-def _wanted(ids: tuple[str, ...], since: str, until: str, **named: str) -> Wanted:
-    return Wanted(ids=ids, since=_us(since), until=_us(until), **named)
+def _wanted(ids: tuple[str, ...], since: str, until: str, state: str | None, **named: str) -> Wanted:
+    return Wanted(ids=ids, since=_us(since), until=_us(until), state=state or "", **named)
 
 
 def _deliveries(count: int) -> str:
@@ -76,7 +76,7 @@ def _say_why_not(passed_over: list[str], count: int) -> None:
 
 @command.command("list")
 @which(deliveries.STATES)
-@click.option("--limit", default=50, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON lines.")
 @click.pass_obj
 def list_(settings: Settings, limit: int, as_json: bool, **named: Any) -> None:

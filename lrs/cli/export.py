@@ -51,6 +51,8 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
         return
     if kind is None or out is None:
         raise click.UsageError("--format and --out are needed")
+    if until is not None and until <= (since or 0):
+        raise click.UsageError("--until must be later than --since: nothing was stored between them")
     began = time.monotonic()
     with opened(settings) as store:
         total = store.statements.count()
@@ -64,4 +66,6 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
         told = f"{datetime.now(UTC).isoformat(timespec='seconds')} {written.rows} rows in {written.file}"
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         (settings.data / "last-export.json").write_text(json.dumps({"told": told, "through": written.through}))
+    if course and not written.rows:
+        click.echo(f"no fact of that time is of the course {course}; lrs courses list says which there are", err=True)
     click.echo(f"{written.rows} rows in {written.file} ({time.monotonic() - began:.1f} s); next time: --since {written.through}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import io
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ import click
 
 from lrs import config
 from lrs.errors import Conflict, Damaged, Forbidden, Invalid, NotFound, StoreUnavailable, TooLarge, WrongState
+from lrs.store.sqlite import served
 
 #: noun → what it does; the module `lrs.cli.<noun>` holds the command as `command`.
 NOUNS = {
@@ -51,6 +53,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     WrongState: 1,
     StoreUnavailable: 75,
     config.BadSetting: 78,
+    OSError: 1,
 }
 
 
@@ -90,11 +93,21 @@ _EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage, 65 bad input, 75 store u
 def command(ctx: click.Context, data: Path | None, config_file: Path | None) -> None:
     """Concord LRS: statements in, completions out, nothing lost."""
     chosen = config_file or Path(os.environ.get("LRS_CONFIG") or "lrs.toml")
-    if not chosen.exists() and (config_file or os.environ.get("LRS_CONFIG")):
-        raise config.BadSetting(f"there is no settings file {chosen}")
+    if not os.path.exists(chosen) and (config_file or os.environ.get("LRS_CONFIG")):
+        raise config.BadSetting(f"there is no settings file {chosen}, or not for this user")
     settings = config.load(os.environ, chosen)
     ctx.meta[CONFIG_FILE] = chosen
-    ctx.obj = dataclasses.replace(settings, data=data) if data else settings
+    ctx.obj = _as_served(dataclasses.replace(settings, data=data) if data else settings)
+
+
+def _as_served(settings: config.Settings) -> config.Settings:
+    """The settings, where they say nothing of the address with that of the last `lrs serve` on the data directory: the account of a
+    credential's authority and a course id that is no IRI must be the same whoever makes them."""
+    unsaid = config.load({})
+    if (settings.host, settings.port, settings.public_url) != (unsaid.host, unsaid.port, unsaid.public_url):
+        return settings
+    address = served.last_address(settings.data)
+    return settings if address is None else dataclasses.replace(settings, **dataclasses.asdict(address))
 
 
 def _sentence(error: BaseException) -> str:
@@ -110,6 +123,10 @@ def main() -> None:
         # bytes that are no UTF-8 reach us as lone surrogates, which no file of ours can hold
         click.echo("lrs: an argument is not UTF-8 text", err=True)
         sys.exit(2)
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that knows few characters gets a ? for the others, and no traceback
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")
     try:
         command(prog_name="lrs")
     except tuple(EXIT_CODES) as error:

@@ -28,9 +28,9 @@ def text_of(data: bytes) -> str:
 
 
 @contextmanager
-def store_of(settings: Settings) -> Iterator[Store]:
+def store_of(settings: Settings, *, first: bool = False) -> Iterator[Store]:
     """The settings' store; what concerns no row of a file is one plain sentence and exit code 1."""
-    with opened(settings) as store:
+    with opened(settings, first=first) as store:
         try:
             yield store
         except Invalid as error:

@@ -22,6 +22,6 @@ def command(settings: Settings) -> None:
 
             migrate(settings.store, told)
         else:
-            with opened(settings) as store:
+            with opened(settings, first=True) as store:
                 store.migrate(told)
     click.echo(f"{settings.shown_place} is up to date")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack, closing
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -13,7 +14,7 @@ from lrs.cli.tables import JSON
 from lrs.errors import NotFound, WrongState
 from lrs.kinds import without_password
 from lrs.management import move
-from lrs.store.open_store import Store, is_server, open_store
+from lrs.store.open_store import FILES, Store, is_server, open_store
 
 
 @click.command("move")
@@ -23,6 +24,8 @@ from lrs.store.open_store import Store, is_server, open_store
 @JSON
 def command(source: str, target: str, dry_run: bool, as_json: bool) -> None:
     """Move everything from one store to another; stop all processes of it first. Broken off, it goes on when it is run again."""
+    if target == source or (not (is_server(source) or is_server(target)) and _folder(source) == _folder(target)):
+        raise click.ClickException("--from and --to are the same store")
     shown_from, shown_to = (without_password(place) if is_server(place) else place for place in (source, target))
     try:
         with ExitStack() as opened, steps("move") as told:
@@ -48,6 +51,10 @@ def command(source: str, target: str, dry_run: bool, as_json: bool) -> None:
     click.echo(f"{made.rows['statements']} statements and all that belongs to them went from {shown_from} to {shown_to}:\n"
                "each part was read back there and is the same.\n"
                f"Start the LRS on {shown_to} now, and never again on {shown_from}: two of them would deliver for one.")
+
+
+def _folder(place: str) -> Path:
+    return Path(place.removeprefix(FILES)).resolve()
 
 
 def _there(opened: ExitStack, target: str) -> Store | None:

@@ -8,16 +8,25 @@ from contextlib import contextmanager
 import click
 
 from lrs.config import Settings
-from lrs.errors import NotFound, WrongState
+from lrs.errors import NotFound, StoreUnavailable, WrongState
 from lrs.services import store_of
 from lrs.store.open_store import Store
 
 
 @contextmanager
-def opened(settings: Settings, *, first: bool = True) -> Iterator[Store]:
-    """The settings' store; created where there is none, if it may be the `first` time. Safe beside running processes. What is not
-    there, or not in the state for it, ends the command with a sentence and exit code 1."""
+def opened(settings: Settings, *, first: bool = False) -> Iterator[Store]:
+    """The settings' store; where there is none it is created, and said so, if this may be the `first` time. Safe beside running
+    processes. What is not there, or not in the state for it, ends the command with a sentence and exit code 1."""
+    # a folder that was mistyped must not look like an LRS to which nothing ever happened
+    try:
+        new = not settings.store and not (settings.data / "statements.db").is_file()
+    except OSError as error:
+        raise StoreUnavailable(error) from error
+    if new and not first:
+        raise click.ClickException(f"{settings.shown_place} holds no store; say where it is with --data or LRS_DATA")
     store = store_of(settings, first=first)
+    if new:
+        click.echo(f"lrs: there was no store in {settings.shown_place}; a new one is made", err=True)
     try:
         yield store
     except (NotFound, WrongState) as error:

@@ -27,10 +27,10 @@ def command() -> None:
 def import_(settings: Settings, file: TextIO, dry_run: bool, as_json: bool) -> None:
     """Read people from a CSV FILE (- for standard input). Every refused row is reported.
 
-    Columns: employee_id (required), email, name, department, job_code, hris_id, crm_id, aliases, identifiers.
-    Exit code 1 if a row was refused; the others are taken.
+    Columns: employee_id (required), email, name, department, job_code, hris_id, crm_id, aliases, identifiers; what they
+    hold: docs/directory.md. Separated by commas, semicolons or tabs, in UTF-8. Exit code 1 if a row was refused; the others are taken.
     """
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         try:
             lines = list(file)
             with click.progressbar(length=len(lines), label="people", file=sys.stderr, hidden=len(lines) <= people.SLICE) as bar:
@@ -95,7 +95,7 @@ def show(settings: Settings, employee_id: str, as_json: bool) -> None:
 @click.pass_obj
 def put(settings: Settings, employee_id: str, aliases: tuple[str, ...], identifiers: tuple[str, ...], as_json: bool, **given: str) -> None:
     """Store or replace one person. What is left out is empty afterwards; what waited for them is released."""
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         one, _ = people.put(store, {"employee_id": employee_id, **given, "aliases": list(aliases), "identifiers": list(identifiers)},
                             who=who())
     labels(people.shown(one), as_json)

@@ -20,6 +20,7 @@ from lrs.cli.main import CONFIG_FILE
 from lrs.cli.opened import opened
 from lrs.config import BadSetting, Settings
 from lrs.errors import StoreUnavailable
+from lrs.management.check_machine import TLS_FILES, tls
 from lrs.serve.supervisor import BACKLOG, CannotStart, Supervisor
 from lrs.store.sqlite import served
 
@@ -42,9 +43,10 @@ def command(ctx: click.Context, data: Path | None, host: str | None, port: str |
     environ["LRS_CONFIG"] = str(ctx.meta[CONFIG_FILE])
     settings = config.load(environ, ctx.meta[CONFIG_FILE])
     refuse_open_door(settings)
+    refuse_unfit_certificate(settings)
     log.set_up(settings.log_level, settings.log_json)
     listening = listen(settings.host, settings.port)
-    with only_one(settings.data):
+    with only_one(settings.data, served.Address(settings.host, settings.port, settings.public_url)):
         first_credential(settings)
         metrics.cleared(settings.data / "metrics")
         supervisor = Supervisor(settings, listening, environ)
@@ -65,11 +67,25 @@ def refuse_open_door(settings: Settings) -> None:
         loopback = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
         loopback = False
+        try:
+            socket.getaddrinfo(settings.host, settings.port)
+        except (socket.gaierror, UnicodeError):
+            raise BadSetting(f"host {settings.host} is no address of this machine") from None
     if not (loopback or settings.tls_certificate or settings.behind_proxy):
         raise BadSetting(
             f"host {settings.host} can be reached from other machines, and credentials would travel in the clear: set tls_certificate "
             "and tls_key, or put a proxy that speaks TLS in front and say --behind-proxy (LRS_BEHIND_PROXY=true)"
         )
+
+
+def refuse_unfit_certificate(settings: Settings) -> None:
+    """Raise `BadSetting` for TLS files that cannot be read, or not be used together."""
+    if settings.tls_certificate and settings.tls_key:
+        try:
+            tls(settings.tls_certificate, settings.tls_key)
+        except (OSError, ValueError) as fault:
+            raise BadSetting(f"tls_certificate {settings.tls_certificate} and tls_key {settings.tls_key} cannot be used together: {fault}; "
+                             f"{TLS_FILES}") from None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -89,12 +105,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def only_one(data: Path) -> Iterator[None]:
+def only_one(data: Path, address: served.Address) -> Iterator[None]:
     """Hold the data directory for this process: two LRSs on one directory would each run a web process."""
     with ExitStack() as stack:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.enter_context(served.held(data))
+            stack.enter_context(served.held(data, address))
         except BlockingIOError:
             raise BadSetting(f"another `lrs serve` is running on {data.resolve()}; stop it, or choose another --data") from None
         except OSError as fault:
@@ -105,7 +121,7 @@ def only_one(data: Path) -> Iterator[None]:
 def first_credential(settings: Settings) -> None:
     """Migrate the store and, if nobody may talk to it yet, create a credential: shown on a terminal, else written to
     `<data>/first-credential`, which only its owner may read."""
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         if store.credentials.list():
             return
         made = credentials.create(store.credentials, name="First credential", public_url=settings.public_url, scopes=FIRST_SCOPES)

@@ -38,8 +38,8 @@ def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _tell(settings: Settings, as_json: bool, do: Callable[[Store], dict[str, Any]]) -> dict[str, Any]:
-    with opened(settings) as store:
+def _tell(settings: Settings, as_json: bool, do: Callable[[Store], dict[str, Any]], *, first: bool = False) -> dict[str, Any]:
+    with opened(settings, first=first) as store:
         view = do(store)
     click.echo(json.dumps(view) if as_json else _line(view))
     if view.get("secret") and not as_json:
@@ -57,7 +57,7 @@ def add(settings: Settings, name: str, connector: str, pairs: tuple[str, ...], a
     """Add a target. A webhook's signing secret is generated unless given, and shown this once."""
     given = _pairs(pairs)
     _tell(settings, as_json, lambda store: targets.create(
-        store, who=who(), name=name, connector=connector, settings=given, now_us=now_us()))
+        store, who=who(), name=name, connector=connector, settings=given, now_us=now_us()), first=True)
     if not as_json:
         click.echo(f"Try it: lrs targets test {name}")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -27,6 +27,7 @@ EVIDENCE = {
     "awarded": "credential.awarded, or nothing if it is awarded already,",
     "scored": "nothing by itself; it updates the score on record",
 }
+REFUSED_SHOWN = 10
 OF_CREDENTIAL = {"awarded": "credential.awarded", "withdrawn": "credential.revoked, where it was awarded,"}
 
 
@@ -95,31 +96,34 @@ def propose(settings: Settings, file: BinaryIO | None, history: bool, note: str,
     if (file is None) is not history:
         raise click.UsageError("name a file, or --history")
     text = text_of(file.read()) if file else ""
-    with store_of(settings) as store:
+    with store_of(settings, first=True) as store:
         proposed(verbs.propose_history(store, who=who(), note=note) if history else
                  verbs.propose_text(store, text, who=who(), note=note, whole=whole), as_json)
 
 
 @command.command()
-@click.argument("file", type=click.File("r"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--provider", default="", help="Provider that sends it.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
-def explain(settings: Settings, file: TextIO, provider: str, as_json: bool) -> None:
-    """Say how the statement in FILE (- for standard input) is read. By which row and rule, and what it would trigger."""
+def explain(settings: Settings, file: BinaryIO, provider: str, as_json: bool) -> None:
+    """Say how the statement in FILE (- for standard input) is read. By which row and rule, and what it would trigger, or why
+    it would be refused."""
+    text = text_of(file.read())
     try:
-        statement = json.load(file)
+        statement = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise click.UsageError(f"not JSON: {error}") from error
     if not isinstance(statement, dict):
         raise click.UsageError("a statement is a JSON object")
-    with opened(settings) as store:
+    with opened(settings, first=True) as store:
         told = verbs.explain(store, statement, provider)
     click.echo(json.dumps(told) if as_json else "\n".join(_explained(told)))
 
 
 def _explained(told: dict[str, Any]) -> list[str]:
-    lines = [f"verb      {told['verb']} ({EVENT.get(told['kind'], told['kind'])})"]
+    lines = [f"refused   {one['pointer'] or '/'}: {one['why']} [{one['rule']}]" for one in told["refused"][:REFUSED_SHOWN]]
+    lines += [f"verb      {told['verb']} ({EVENT.get(told['kind'], told['kind'])})"]
     if row := told["row"]:
         narrowed = " ".join(part for part in (row["provider"], row["activity_type"]) if part)
         lines.append(f"row       {row['verb_iri']}{f' [{narrowed}]' if narrowed else ''}"
@@ -131,7 +135,7 @@ def _explained(told: dict[str, Any]) -> list[str]:
     lines.append(f"why       {told['why']}")
     if told["rule_says"]:
         lines.append(f"rule {told['rule']:<5}{told['rule_says']}")
-    lines.append(f"triggers  {_triggers(told)}")
+    lines.append(f"triggers  {'nothing: as it stands it would be refused' if told['refused'] else _triggers(told)}")
     return lines
 
 

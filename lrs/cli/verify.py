@@ -23,7 +23,7 @@ PRINTED = 1_000
 def command(settings: Settings, as_json: bool) -> None:
     """Walk the whole store, also beside a running LRS, and name every promise that does not hold. Exit code 1 if there is one."""
     found = 0
-    with opened(settings, first=False) as store, steps("verify") as told:
+    with opened(settings) as store, steps("verify") as told:
         count = store.statements.count()
         for one in verify.verify(store, told):
             found += 1

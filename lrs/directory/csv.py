@@ -5,6 +5,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from lrs.completions.model import Course, Person
@@ -31,14 +32,15 @@ class Refused:
 def people(lines: Iterable[str]) -> tuple[list[tuple[int, Person]], list[Refused]]:
     """Read people: columns `PEOPLE_COLUMNS`, `employee_id` required and kept as text (leading zeros stay);
     `aliases` are further e-mails and `identifiers` IFIs, both separated by `;` (mailto:…, 40 hex digits of a sha1,
-    `homePage|name`, or an OpenID URI). Raises ValueError where this is no CSV with such a header."""
+    `homePage|name`, or an OpenID URI). Cells are separated by commas, semicolons or tabs, as the header is. Raises ValueError
+    where this is no CSV with such a header."""
     return _rows(lines, "employee_id", PEOPLE_COLUMNS, _person)
 
 
 def courses(lines: Iterable[str]) -> tuple[list[tuple[int, Course]], list[Refused]]:
     """Read courses: columns `COURSE_COLUMNS`, `id` required; `aliases`, `all_of` and `sessions` (ids of live sessions or
     series, or activity types) separated by `;` or spaces; `attendance_percent` 1 to 100, empty: as the session was judged.
-    Raises ValueError where this is no CSV with such a header."""
+    Cells are separated as those of people. Raises ValueError where this is no CSV with such a header."""
     return _rows(lines, "id", COURSE_COLUMNS, _course)
 
 
@@ -53,8 +55,12 @@ def identifiers_of(employee_id: str, emails: Iterable[str]) -> Iterator[str]:
 def _rows(
     lines: Iterable[str], key: str, columns: tuple[str, ...], build: Callable[[Mapping[str, str]], Row],
 ) -> tuple[list[tuple[int, Row]], list[Refused]]:
+    given = iter(lines)
+    first = next(given, "").removeprefix("\ufeff")
+    # spreadsheets write what their country is used to
+    mark = next((one for one in ",;\t" if key in [name.strip().strip('"') for name in first.split(one)]), ",")
     # strict: a quote that nobody closes would silently swallow every row after it
-    reader = csv.DictReader((line.removeprefix("\ufeff") for line in lines), strict=True)
+    reader = csv.DictReader(chain([first], (line.removeprefix("\ufeff") for line in given)), delimiter=mark, strict=True)
     try:
         return _read(reader, key, columns, build)
     except csv.Error as error:
@@ -67,7 +73,8 @@ def _read(
     header = [name.strip() for name in reader.fieldnames or []]
     reader.fieldnames = header
     if key not in header:
-        raise ValueError(f'the header has no column "{key}"; known columns: {", ".join(columns)}')
+        there = f'it has: {CONTROL.sub("?", ", ".join(header))[:200]}' if header else "the file is empty"
+        raise ValueError(f'the header has no column "{key}"; {there}; known columns: {", ".join(columns)}')
     if unknown := sorted(set(header) - set(columns)):
         raise ValueError(f'unknown column "{unknown[0]}"; known columns: {", ".join(columns)}')
     if twice := [name for name in header if header.count(name) > 1]:

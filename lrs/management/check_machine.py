@@ -26,6 +26,7 @@ EXPIRES_SOON_DAYS = 21
 CLOCK_STARTS = datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1_000_000
 """A clock before this was never set."""
 
+TLS_FILES = "give a certificate chain and its unencrypted private key, both PEM"
 REMOTE_FILES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "glusterfs", "fuse.glusterfs")
 """File systems on which SQLite's write-ahead log and kernel locks do not hold (https://sqlite.org/wal.html, section 1)."""
 
@@ -33,16 +34,18 @@ REMOTE_FILES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs
 def address(look: Look) -> Iterator[Finding]:
     """Whether the address can be listened on, and whether it is safe to."""
     host, port, where = look.settings.host, look.settings.port, f"{look.settings.host}:{look.settings.port}"
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+    except (socket.gaierror, UnicodeError):
+        yield Finding(ERROR, "host", f"{host} is no address of this machine", "set host (LRS_HOST) to one, or to 127.0.0.1")
+        return
     if not (_loopback(host) or look.settings.tls_certificate or look.settings.behind_proxy):
         yield Finding(ERROR, "host", f"{host} can be reached from other machines, and credentials would travel in the clear",
                       "set tls_certificate and tls_key, or behind_proxy where a proxy speaks TLS")
     if _serving(look.settings.data):
         return
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         socket.create_server((host, port), family=family).close()
-    except socket.gaierror:
-        yield Finding(ERROR, "host", f"{host} is no address of this machine", "set host (LRS_HOST) to one, or to 127.0.0.1")
     except OSError as fault:
         yield _cannot_listen(fault, where)
 
@@ -83,11 +86,9 @@ def certificate(look: Look) -> Iterator[Finding]:
     if stat.S_IMODE(key.stat().st_mode) & 0o007:
         yield Finding(WARNING, "tls_key", f"everybody on this machine can read {key}", f"chmod o= {key}")
     try:
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(file, key, password="")
+        server = tls(file, key)
     except (OSError, ValueError) as fault:
-        yield Finding(ERROR, "tls_certificate", f"{file} and {key} cannot be used together: {fault}",
-                      "give a certificate chain and its unencrypted private key, both PEM")
+        yield Finding(ERROR, "tls_certificate", f"{file} and {key} cannot be used together: {fault}", TLS_FILES)
         return
     code, ends = _shake_hands(server, file)
     if code:
@@ -98,6 +99,13 @@ def certificate(look: Look) -> Iterator[Finding]:
     host = urlsplit(look.settings.public_url).hostname or ""
     if not code and not _loopback(host) and _shake_hands(server, file, host)[0]:
         yield Finding(WARNING, "public_url", f"the certificate is not for {host}", "correct public_url, or get a certificate for it")
+
+
+def tls(file: Path, key: Path) -> ssl.SSLContext:
+    """A server's side with these files. Raises OSError or ValueError where they cannot be read, or not be used together."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(file, key, password="")
+    return server
 
 
 def _shake_hands(server: ssl.SSLContext, file: Path, host: str = "") -> tuple[int, float]:
@@ -123,20 +131,11 @@ def _shake_hands(server: ssl.SSLContext, file: Path, host: str = "") -> tuple[in
 def directory(look: Look) -> Iterator[Finding]:
     """Whether the data directory can be written, and by whom it can be read."""
     data = look.settings.data
-    there = next(path for path in (data.absolute(), *data.absolute().parents) if path.exists())
-    if not there.is_dir():
-        yield Finding(ERROR, "data", f"{there} is a file", "set data (LRS_DATA) to a directory")
-        return
-    try:
-        with tempfile.TemporaryFile(dir=there) as file:
-            file.write(b"x")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as fault:
-        yield Finding(ERROR, "data", f"nothing can be written in {there}: {fault.strerror}",
-                      f"give it to the user of the LRS: chown -R <user> {there}")
-        return
-    if there != data.absolute():
+    if look.settings.facts:
+        yield from _writable("facts", look.settings.facts)
+    unfit = list(_writable("data", data))
+    yield from unfit
+    if unfit or not os.path.exists(data):
         return
     for path in sorted(data.glob("*.db*")):
         if not os.access(path, os.R_OK | os.W_OK):
@@ -146,6 +145,23 @@ def directory(look: Look) -> Iterator[Finding]:
     kind = _file_system(data.resolve())
     if kind in REMOTE_FILES and not look.settings.store:
         yield Finding(ERROR, "data", f"{data} is on {kind}, where SQLite loses writes", "put it on a disk of this machine")
+
+
+def _writable(name: str, folder: Path) -> Iterator[Finding]:
+    """Whether the directory of this setting can be written, or made."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))
+    if not there.is_dir():
+        yield Finding(ERROR, name, f"{there} is a file", f"set {name} (LRS_{name.upper()}) to a directory")
+        return
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(b"x")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as fault:
+        mend = (f"give it to the user of the LRS: chown -R <user> {there}" if there == folder.absolute() else
+                f"make it for the user of the LRS: install -d -m 0700 -o <user> {folder.absolute()}")
+        yield Finding(ERROR, name, f"nothing can be written in {there}: {fault.strerror}", mend)
 
 
 def _file_system(path: Path) -> str:
@@ -161,7 +177,7 @@ def _file_system(path: Path) -> str:
 def disk(look: Look) -> Iterator[Finding]:
     """Whether there is room."""
     data = look.settings.data.absolute()
-    there = next(path for path in (data, *data.parents) if path.exists())
+    there = next(path for path in (data, *data.parents) if os.path.exists(path))
     usage = shutil.disk_usage(there)
     free = usage.free
     if usage.total and free < DISK_FEW:

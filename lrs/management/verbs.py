@@ -19,6 +19,7 @@ from lrs.completions.providers import ProviderRules
 from lrs.errors import Finding, Invalid
 from lrs.ingest import maps
 from lrs.management.maps import Progress, must_be_text, propose, refused
+from lrs.statements.validate import findings as broken_rules
 from lrs.store.open_store import Store
 from lrs.store.protocols.mappings import Mapping as Version
 from verbs.installed import Fault, Key, checked, key, read_rows, versions
@@ -58,8 +59,10 @@ def unmapped(
 
 
 def explain(store: Store, statement: Mapping[str, Any], provider: str = "") -> dict[str, Any]:
-    """How this statement is read by the map in force, by which row and rule, and for whom it would count."""
+    """How this statement is read by the map in force, by which row and rule, and for whom it would count; `refused`: what it breaks
+    of the standard in whichever version takes it best, the data of attachments aside, so that it would not be stored at all."""
     must_be_text([statement, provider])
+    broken = min((broken_rules(dict(statement), version) for version in ("1.0.3", "2.0.0")), key=len)
     verb_map = maps.current(store)
     reading = verb_map.read(statement, provider)
     catalogue = Catalogue(store.directory.courses(), verb_map.rules)
@@ -79,6 +82,7 @@ def explain(store: Store, statement: Mapping[str, Any], provider: str = "") -> d
         "statuses": sorted({one.status for _, one in pairs}),
         "learner": list(judgement.identifiers), "employee_id": who,
         "suggestion": "" if reading.via else verb_map.table.suggestion(iri),
+        "refused": [{"pointer": one.where, "rule": one.rule, "why": one.why} for one in broken if one.rule != "attachment.data"],
     }  # fmt: skip
 
 

@@ -149,6 +149,8 @@ class Adapter:
         return True
 
     async def _read(self, scope: Any, protocol: Any) -> Body | Answer:
+        """The body, whole, or the refusal. A whole one ends in one empty piece; where the connection or the framing breaks, the server
+        raises nothing but gives another one before it, and half a document must not be stored over a whole one."""
         self._reading += 1
         multipart = scope.headers.get("content-type", "").lower().startswith("multipart/mixed")
         limit = self._multipart_max if multipart else self._body_max
@@ -156,9 +158,11 @@ class Adapter:
         kept = False
         loop = asyncio.get_running_loop()
         start = loop.time()
+        empty = 0
         try:
             async with asyncio.timeout(self._body_seconds) as patience:
                 async for chunk in protocol:
+                    empty += not chunk
                     body.size += len(chunk)
                     if body.size <= limit:
                         body.write(chunk)
@@ -167,6 +171,10 @@ class Adapter:
                         body.close()
             if body.size > limit:
                 return self._too_large(limit)
+            told = scope.headers.get("content-length", "")
+            if empty > 1 or (told.isdecimal() and int(told) != body.size):
+                why = f"the body broke off after {body.size} bytes, or has trailers, which are not read; send it again"
+                return refusal(400, "bad_request", why, Connection="close")
             body.finish()
             kept = True
             return body

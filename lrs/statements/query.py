@@ -169,8 +169,11 @@ def _agent(text: str) -> str:
     if not isinstance(actor, dict) or actor.get("objectType", "Agent") not in ("Agent", "Group"):
         raise ValueError(wrong)
     names = [key for key in _IDENTIFIERS if key in actor]
-    if len(names) != 1 or not _IDENTIFIERS[names[0]](actor[names[0]]):
+    if len(names) != 1:
         raise ValueError(wrong)
+    fits, form = _IDENTIFIERS[names[0]]
+    if not fits(actor[names[0]]):
+        raise ValueError(f"{names[0]} must be {form}")
     return identifier(actor) or ""
 
 
@@ -178,11 +181,12 @@ def _account(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("homePage", "name"))
 
 
-_IDENTIFIERS: dict[str, Callable[[Any], bool]] = {
-    "mbox": lambda value: isinstance(value, str) and value.startswith("mailto:") and "@" in value,
-    "mbox_sha1sum": lambda value: isinstance(value, str) and re.fullmatch(r"[0-9A-Fa-f]{40}", value) is not None,
-    "openid": lambda value: isinstance(value, str) and _IRI.fullmatch(value) is not None,
-    "account": _account,
+_IDENTIFIERS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "mbox": (lambda value: isinstance(value, str) and value.startswith("mailto:") and "@" in value,
+             "an IRI such as mailto:ada@example.com"),
+    "mbox_sha1sum": (lambda value: isinstance(value, str) and re.fullmatch(r"[0-9A-Fa-f]{40}", value) is not None, "40 hexadecimal digits"),
+    "openid": (lambda value: isinstance(value, str) and _IRI.fullmatch(value) is not None, "an IRI with a scheme"),
+    "account": (_account, "an object with homePage and name"),
 }
 _PARAMETERS: dict[str, Callable[[str], Any]] = {
     "statementId": _uuid,

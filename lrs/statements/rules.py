@@ -18,9 +18,10 @@ class Rule:
 _ROWS = (
     # The body
     ("json.syntax", "Communication 3.2", "not JSON: line {line}, column {column} ({detail})"),
+    ("json.empty", "Communication 3.2", "the body is empty"),
     ("json.utf8", "Communication 1.4", "not UTF-8: line {line}, column {column}"),
     ("json.bom", "Communication 1.4", "a byte order mark stands before the JSON. Send the body without it"),
-    ("json.number", "Communication 3.2", "not a number of JSON: line {line}, column {column}"),
+    ("json.number", "Communication 3.2", "no number that JSON knows or a double holds: line {line}, column {column}"),
     ("json.surrogate", "Communication 1.4", "half a character (a lone surrogate): line {line}, column {column}"),
     ("json.duplicate", "2.2", "\"{key}\" occurs twice"),
     ("body.shape", "Communication 2.1.2", "a statement (an object) or an array of statements is expected"),
@@ -37,9 +38,9 @@ _ROWS = (
     ("iri.characters", "4.3", "an IRI may not hold {character}: \"{found}\". Percent-encode it"),
     ("extension.key", "4.1", "extension keys are IRIs; \"{found}\" has no scheme or holds a character no IRI may hold"),
     ("language.map", "4.2", "must be a language map, e.g. {{\"en\": \"…\"}}"),
-    ("language.tag", "4.2", "not a language tag of RFC 5646: \"{found}\""),
+    ("language.tag", "4.2", "not a language tag of RFC 5646: \"{found}\". Send e.g. en or en-US"),
     ("uuid", "4.4", "not a UUID in standard form (8-4-4-4-12 hexadecimal digits): \"{found}\""),
-    ("timestamp", "4.5", "not a timestamp of ISO 8601: \"{found}\""),
+    ("timestamp", "4.5", "not a timestamp of ISO 8601: \"{found}\". Send e.g. 2026-11-24T12:00:00Z"),
     ("timestamp.zone", "4.5", "the zone -00:00 is not one of ISO 8601: \"{found}\". Send Z"),
     ("duration", "4.6", "not a duration of ISO 8601 (4.4.3.2): \"{found}\". Send e.g. PT1H30M or P4W"),
     # The statement
@@ -101,6 +102,8 @@ HINTS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
          " xAPI 0.9 named verbs"),
         ("iri.scheme", r".*/account/homePage", "homePage is no IRI: \"{found}\". account needs homePage (an IRI) and name"),
         ("type", r".*/context/instructor", "must be one Agent or Group. Several: one Group with members"),
+        ("property.unknown", r".*/context/context(Agents|Groups)", "no such property in xAPI 1.0.x. Send the header"
+         " X-Experience-API-Version: 2.0.0"),
         ("property.unknown", r".*/(object|parent|grouping|category|other)(/\d+)?/extensions",
          "no such property here. It belongs into definition.extensions"),
     )

@@ -28,6 +28,9 @@ def _refuse(name: str) -> Any:
 def diagnosis(body: bytes, depth_max: int) -> Finding:
     """Why a body that the strict parser refused is not JSON, with line and column, both from 1."""
     report = Report()
+    if not body.strip():
+        report.add("json.empty", None, "")
+        return report.findings[0]
     if body.startswith(_BOM):
         report.add("json.bom", None, "")
         return report.findings[0]

@@ -79,10 +79,18 @@ def _single(asked: Asked, statement_id: str, mine: str | None) -> Response:
     # asked before the statement is looked up: what is found then is never newer than what the header promises
     through = store.consistent_through()
     record = store.get(statement_id, voided=asked.voided)
-    if record is None or (mine is not None and record.credential_id != mine) or not launches.readable(record):
-        raise Refused(404, f"there is no {'voided ' if asked.voided else ''}statement {statement_id} that you may read")
+    if record is None or not _readable(record, mine):
+        other = store.get(statement_id, voided=not asked.voided)
+        there = other is not None and _readable(other, mine)
+        raise Refused(404, f"statement {statement_id} is {'not ' if asked.voided else ''}voided: ask for it with "
+                           f"{'statementId' if asked.voided else 'voidedStatementId'}" if there else
+                           f"there is no {'voided ' if asked.voided else ''}statement {statement_id} that you may read")
     text = _formatted(asked, [record])[0]
     return statements(text, consistent_through=through, data=_data([record]) if asked.attachments else None, stored=record.seq)
+
+
+def _readable(record: Record, mine: str | None) -> bool:
+    return (mine is None or record.credential_id == mine) and launches.readable(record)
 
 
 def _page(asked: Asked) -> Response:

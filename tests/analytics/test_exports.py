@@ -172,10 +172,12 @@ def test_the_command_and_its_mistakes(store, tmp_path):
     assert done.exit_code == 0, done.output
     assert "2500 rows" in done.output
     assert run(command, data).exit_code == 2
-    for wrong in (["--since", "soon"], ["--since", "9" * 30], ["--verb", "finished"]):
+    for wrong in (["--since", "soon"], ["--since", "9" * 30], ["--verb", "finished"], ["--since", "2026-11-24", "--until", "2026-11-23"]):
         assert run(command, [*data, "--format", "csv", "--out", str(tmp_path / "o"), *wrong]).exit_code == 2
     (tmp_path / "file").write_text("")
     assert run(command, [*data, "--format", "csv", "--out", str(tmp_path / "file" / "x")]).exit_code == 1
+    none = run(command, [*data, "--format", "csv", "--out", str(tmp_path / "o"), "--course", "https://nowhere.example"])
+    assert (none.exit_code, "is of the course https://nowhere.example; lrs courses list" in none.stderr) == (0, True)
 
 
 def test_the_data_dictionary_page_is_what_the_command_prints():

@@ -5,6 +5,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from analytics.exports import kept
 from analytics.exports.rows import FORMATS, Wanted
 from analytics.exports.run import export
 from lrs.cli.main import command
+from lrs.errors import StoreUnavailable
 from lrs.services import Services
 
 ALL = Wanted()
@@ -150,6 +152,13 @@ def test_without_a_table_or_with_that_of_another_store_the_log_is_read(story: St
     Builder(other.services).finish()
     assert kept.known(story.services.store, folder(other.services)) is None
     assert export(story.services.store, Wanted(), "csv", tmp_path / "out", table=folder(other.services)).rows == 5
+
+
+def test_a_folder_that_cannot_be_made_is_no_table_to_be_read_again_at_once(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    services = replace(story.services, settings=replace(story.services.settings, facts=tmp_path / "file"))
+    with pytest.raises(StoreUnavailable, match="file"):
+        Builder(services)()
 
 
 def test_the_builder_never_appends_by_path() -> None:

@@ -48,6 +48,7 @@ def test_origins_are_kept_and_shown(tmp_path: Path) -> None:
     (("create", "--name", "Page", "--origin", "https://a.example/path"), "an origin such as"),
 ])
 def test_what_is_wrong_is_said_and_nothing_is_made(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    open_store(tmp_path).close()
     result = lrs(tmp_path, *words)
     assert result.exit_code == 1
     assert said in f"{result.output} {result.exception}"

@@ -58,6 +58,7 @@ PEOPLE = ("employee_id,email,name\n007,Ada@Example.com,Ada\n,x@example.com,\n8,n
 
 
 def test_refused_rows_are_reported_by_line_and_the_others_are_taken(data: Path) -> None:
+    done(lrs(data, "migrate"))
     result = done(lrs(data, "people", "import", "-", given=PEOPLE), 1)
     assert result.stdout.splitlines()[0] == "2 people imported, 5 rows refused"
     said = [line.strip() for line in result.stderr.splitlines()]
@@ -125,7 +126,8 @@ def test_courses_are_imported_and_listed(data: Path) -> None:
 
 @pytest.mark.parametrize(("given", "why"), [
     ("", "no column"), ("name,email\n1,2\n", 'no column "employee_id"'), ("employee_id,shoe_size\n", 'unknown column "shoe_size"'),
-    ("employee_id;email\n1;2\n", 'no column "employee_id"'), ("employee_id,email,email\n1,a@b.c,d@e.f\n", '"email" twice'),
+    ("employee_id|email\n1|2\n", 'no column "employee_id"; it has: employee_id|email'),
+    ("employee_id,email,email\n1,a@b.c,d@e.f\n", '"email" twice'),
     ("employee_id,email\n1,é@b.example\n".encode("latin-1"), "UTF-8"), ("employee_id\n1\n".encode("utf-16"), "UTF-8"),
     ("employee_id,name\n1," + "x" * 200_000 + "\n", "line 2"),
     ('employee_id,name\n1,"Ada\n2,Bo\n3,Cy\n', "line 2"), ('employee_id,name\n1,"Ada" L\n', "line 2")])

@@ -18,6 +18,7 @@ PASSED = {"actor": {"mbox": "mailto:ada@acme.example"}, "verb": {"id": "https://
 
 @pytest.fixture
 def run(tmp_path):
+    open_store(tmp_path / "data").close()
     return lambda *words, **more: CliRunner().invoke(command, ["--data", str(tmp_path / "data"), *words], **more)
 
 
@@ -56,6 +57,28 @@ def test_explain_promises_no_completion_where_there_is_none(run, verb, triggers)
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_explain_refuses_what_is_no_statement(run, text):
     assert run("verbs", "explain", "-", input=text).exit_code == 2
+
+
+def test_explain_says_what_a_statement_would_be_refused_for(run):
+    said = run("verbs", "explain", "-", input=json.dumps({**PASSED, "actor": {"mbox": "ada@acme.example"}})).output.splitlines()
+    assert said[0].startswith("refused   /actor/mbox: not a mailto IRI")
+    assert said[-1] == "triggers  nothing: as it stands it would be refused"
+    assert json.loads(run("verbs", "explain", "-", "--json", input="{}").stdout)["refused"][0]["rule"] == "statement.required"
+
+
+def test_explain_takes_a_statement_of_either_version_and_with_attachments_as_valid(run):
+    around = {"contextAgents": [{"objectType": "contextAgent", "agent": {"mbox": "mailto:bo@acme.example"}}]}
+    drawing = {"usageType": "u:x", "display": {"en": "D"}, "contentType": "text/plain", "length": 1, "sha2": "a" * 64}
+    for more in ({"context": around}, {"attachments": [drawing]}):
+        told = json.loads(run("verbs", "explain", "-", "--json", input=json.dumps({**PASSED, **more})).stdout)
+        assert (told["refused"], told["verb"]) == ([], "passed")
+
+
+@pytest.mark.parametrize(("given", "code", "said"), [
+    (b"\xef\xbb\xbf" + json.dumps(PASSED).encode(), 0, "verb      passed"), (b'{"a": "\xe9"}', 2, "not in UTF-8")])
+def test_explain_reads_the_file_as_others_are_read(run, given, code, said):
+    result = run("verbs", "explain", "-", input=given)
+    assert (result.exit_code, said in result.output) == (code, True)
 
 
 def test_unmapped_verbs_are_counted_by_provider_with_a_suggestion(run, tmp_path):

@@ -21,6 +21,7 @@ def lrs(tmp_path):
     def run(*words):
         return CliRunner().invoke(command, ["--data", str(tmp_path), *words])
 
+    run("migrate")
     return run
 
 
@@ -96,6 +97,11 @@ def test_deliveries_are_listed_shown_and_replayed_after_a_count(lrs, tmp_path):
     assert lrs("deliveries", "cancel", row["id"], "--why", "twice").output == "1 delivery will not be sent\n"
     assert lrs("deliveries", "cancel").exit_code == 2
     assert lrs("deliveries", "show", "no-such").exit_code == 1
+
+
+@pytest.mark.parametrize("wrong", [("--state", ""), ("--state", "sent"), ("--limit", "0"), ("--limit", "-3"), ("--since", "soon")])
+def test_what_selects_no_delivery_is_wrong_usage(lrs, wrong):
+    assert lrs("deliveries", "list", *wrong).exit_code == 2
 
 
 def test_a_delivery_that_is_named_and_not_taken_is_told_with_the_reason(lrs, tmp_path):

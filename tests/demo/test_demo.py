@@ -1,6 +1,7 @@
 """The demo tells its story and comes out whole; a broken leg makes it fail by name."""
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -51,6 +52,13 @@ def test_a_demo_that_is_stopped_leaves_no_process_and_no_folder(how, tmp_path):
     assert list(tmp_path.glob("concord-demo-*")) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{served}/health/live")
+
+
+def test_a_port_that_another_lrs_has_is_refused_and_nothing_is_told_to_it():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        words = [sys.executable, "-c", LRS, "demo", "--once", "--port", str(other.getsockname()[1])]
+        told = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (told.returncode, told.stdout, "in use by another program" in told.stderr) == (78, "", True)
 
 
 def test_a_leg_that_there_is_not_is_refused():

@@ -16,6 +16,23 @@ def test_a_person_is_known_by_every_identifier_that_follows_from_the_row():
         *(i for i in csv.identifiers_of("x", ["ada@example.com", "ada.l@example.com"]) if i.startswith("sha1:"))}
 
 
+@pytest.mark.parametrize("lines", [
+    ["employee_id;email;aliases\n", '1;a@b.example;"x@b.example;y@b.example"\n'],
+    ["\ufeff\"employee_id\"; email;aliases\r\n", "1;a@b.example;x@b.example y@b.example\r\n"],
+    ["email\temployee_id\taliases\n", "a@b.example\t1\tx@b.example;y@b.example\n"]])
+def test_a_spreadsheet_s_semicolons_and_tabs_are_taken(lines):
+    ((_, person),), refused = csv.people(lines)
+    assert (person.employee_id, person.email, refused) == ("1", "a@b.example", [])
+    assert {"mbox:x@b.example", "mbox:y@b.example"} <= set(person.identifiers)
+
+
+def test_a_header_that_does_not_fit_is_shown():
+    with pytest.raises(ValueError, match="it has: Employee ID, E-Mail; known columns: employee_id, "):
+        csv.people(["Employee ID,E-Mail\n", "1,a@b.example\n"])
+    with pytest.raises(ValueError, match="the file is empty"):
+        csv.people([])
+
+
 @pytest.mark.parametrize(("row", "why"), [
     (",a@b.example", "employee_id is empty"), ("1,nobody", "no e-mail"), ("1,a@b.example,x,y", "more cells")])
 def test_a_bad_row_is_refused_with_its_line_and_the_others_are_taken(row, why):

@@ -133,6 +133,17 @@ def test_what_cannot_be_served_is_refused_with_a_sentence(running, tmp_path, wor
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(("environ", "told"), [
+    ({"LRS_TLS_CERTIFICATE": "/nowhere/c.pem", "LRS_TLS_KEY": "/nowhere/k.pem"}, "c.pem and tls_key /nowhere/k.pem cannot be used"),
+    ({"LRS_TLS_CERTIFICATE": __file__, "LRS_TLS_KEY": __file__}, "give a certificate chain and its unencrypted private key"),
+    ({"LRS_HOST": "no-such-host.invalid"}, "host no-such-host.invalid is no address of this machine")])
+def test_what_no_process_could_use_is_refused_before_one_starts(tmp_path, environ, told):
+    done = subprocess.run([sys.executable, "-c", LRS, "--data", str(tmp_path / "data"), "serve", "--port", str(free_port())], timeout=30,
+                          capture_output=True, text=True, check=False, env={**os.environ, **environ})
+    assert (done.returncode, "Traceback" in done.stderr, (tmp_path / "data").exists()) == (78, False, False), done.stderr
+    assert told in done.stderr
+
+
 def test_the_first_credential_is_written_where_only_its_owner_reads_it(tmp_path):
     port = free_port()
     process = subprocess.Popen([sys.executable, "-c", LRS, "--data", str(tmp_path / "data"), "serve", "--port", str(port)],

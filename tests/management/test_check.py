@@ -138,6 +138,18 @@ def test_a_host_that_is_not_of_this_machine(world, host):
     one(world.said("address"), ERROR, host, "no address of this machine")
 
 
+def test_a_host_that_is_none_is_not_told_to_be_an_open_door(world):
+    world.settings = replace(world.settings, host="no-such-host.invalid")
+    one(world.said("address"), ERROR, "no address of this machine")
+
+
+def test_a_folder_of_facts_that_cannot_be_made(world):
+    file = world.data.parent / "file"
+    file.write_text("")
+    world.settings = replace(world.settings, facts=file)
+    one(world.said("data directory"), ERROR, f"{file} is a file", "LRS_FACTS")
+
+
 def test_an_open_door(world):
     world.settings = replace(world.settings, host="0.0.0.0")
     one(world.said("address"), ERROR, "in the clear", "tls_certificate")
@@ -197,7 +209,7 @@ def test_a_data_directory_that_is_a_file_or_cannot_be_written(world, tmp_path):
     one(world.said("data directory"), ERROR, "is a file", "LRS_DATA")
     # not even root can make a file there
     world.settings = replace(world.settings, data=tmp_path.__class__("/proc/lrs"))
-    one(world.said("data directory"), ERROR, "nothing can be written", "chown")
+    one(world.said("data directory"), ERROR, "nothing can be written", "install -d")
 
 
 def test_a_data_directory_that_anybody_can_look_into(world):

@@ -177,6 +177,11 @@ def test_a_target_that_has_something_is_left_alone(filled: Path, tmp_path: Path)
     assert not (tmp_path / "new").exists()
 
 
+def test_a_store_is_not_moved_to_itself(filled: Path) -> None:
+    told = lrs("move", "--from", filled, "--to", f"{filled}/../{filled.name}/")
+    assert (told.exit_code, "--from and --to are the same store" in told.output) == (1, True), told.output
+
+
 def test_half_of_another_store_is_no_target(filled: Path, tmp_path: Path) -> None:
     with closing(open_store(tmp_path / "half")) as half:
         half.copied.mark(move._State("another").text())

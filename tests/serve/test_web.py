@@ -121,6 +121,27 @@ def test_fifty_half_sent_bodies_hold_no_thread(web: Running) -> None:
         one.close()
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [
+    HALF, CHUNKED, CHUNKED + b"4\r\nhalf\r\n", CHUNKED + b"a\r\nhalf", CHUNKED + b"4\r\nhalf\r\nzz\r\n", CHUNKED + b"zz\r\n"],
+    ids=["a length", "no chunk", "no last chunk", "half a chunk", "no chunk after it", "no chunk at all"])
+def test_a_body_that_breaks_off_reaches_no_application(web: Running, sent: bytes) -> None:
+    connection = web.half_sent(sent)
+    connection.shutdown(socket.SHUT_WR)
+    answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"the body broke off after" in answer
+
+
+@pytest.mark.parametrize("sent", [
+    HALF + b" done!", CHUNKED + b"0\r\n\r\n", CHUNKED + b"4\r\nhalf\r\n6\r\n done!\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 00\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"])
+def test_a_body_that_is_whole_does(web: Running, sent: bytes) -> None:
+    assert web.half_sent(sent).recv(65_536).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200"))
+
+
 def test_a_body_that_takes_too_long_is_answered_408_by_the_name_of_the_setting(web: Running) -> None:
     connection = web.half_sent(HALF)
     answer = connection.recv(65_536)

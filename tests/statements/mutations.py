@@ -74,7 +74,7 @@ MUTATIONS: list[Row] = [
     *_at("type", f"{D}/name/en", 1),
     *_at("type", "/verb", "completed"),
     *_at("type", f"{A}/length", "27"),
-    *_each("property.unknown", f"/timestmp /verb/name /object/extensions {D}/extra {R}/grade {R}/score/weight {C}/lang"
+    *_each("property.unknown", f"/timestmp /verb/name /object/extensions {D}/extra {R}/grade {R}/score/weight {C}/lang {C}/contextAgents"
            f" /actor/email /actor/account/id {A}/url {D}/choices/0/name {C}/statement/x"
            f" {C}/contextActivities/grouping/extensions", {}),
     *_each("property.case", f"/Timestamp /verb/Id /object/objecttype {R}/Score {R}/score/Raw {C}/Registration", "x"),

@@ -28,7 +28,8 @@ def refused(body: bytes, limits: Limits | None = None) -> list[Finding]:
 
 
 REFUSALS: list[tuple[str, bytes, str]] = [
-    ("json.syntax", b"", "line 1, column 1"),
+    ("json.empty", b"", "the body is empty"),
+    ("json.empty", b" \n", "the body is empty"),
     ("json.syntax", b'{\n  "actor": {},\n}', "line 3, column 1"),
     ("json.syntax", GOOD + b" x", f"column {len(GOOD) + 2} "),
     ("json.syntax", GOOD + GOOD, "column"),

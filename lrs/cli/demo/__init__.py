@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from lrs.cli.demo.checks import LEGS
+from lrs.cli.serve import listen
 from lrs.config import BadSetting, Settings
 from lrs.errors import NotFound
 from lrs.services import store_of
@@ -34,6 +35,9 @@ def command(settings: Settings, once: bool, port: int) -> None:
         raise BadSetting(f'LRS_DEMO_BREAK names some of {", ".join(LEGS)}, with commas between them; not "{wrong}"')
     if settings.store:
         refuse_a_store_in_use(settings)
+    if port:
+        # whoever answers there would be taken for the demo's own LRS
+        listen("127.0.0.1", port).close()
     # a SIGTERM must not leave the processes behind
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="concord-demo-"))

@@ -63,7 +63,7 @@ def found(value: Any) -> str:
     if type(value) is str:
         return value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
     if isinstance(value, dict):
-        return f"an object of {len(value)}"
+        return f"an object of {len(value)} member{'' if len(value) == 1 else 's'}"
     if isinstance(value, list):
         return f"an array of {len(value)}"
     if isinstance(value, int) and value.bit_length() > 300:  # printing it would cost more than it tells
