@@ -1,12 +1,13 @@
 """Who learns what in the simulation: people and how the directory learns them, courses, maps, and the statements sent."""
 from __future__ import annotations
 
-import json
 import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import orjson
 
 from lrs.completions.model import Course, Person
 from lrs.completions.subjects import email_identifiers
@@ -144,7 +145,7 @@ class Senders:
 
 def body(statements: Sequence[dict[str, Any]]) -> bytes:
     """A request's body."""
-    return json.dumps(statements).encode()
+    return orjson.dumps(statements)
 
 
 @dataclass

@@ -5,6 +5,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from verbs.tables import CANONICAL, KINDS, Row, VerbTable, by_segment
 
@@ -48,6 +49,7 @@ def versions(map_version: int) -> tuple[int, int]:
     return map_version % NUMBERS_A_PRODUCT, map_version // NUMBERS_A_PRODUCT
 
 
+@lru_cache(maxsize=8)  # asked twice in every round of those that read history again after a change
 def differing(old: VerbTable, new: VerbTable) -> frozenset[str]:
     """The verb IRIs of the rows that one of the tables lacks or reads otherwise."""
     keys = [k for k in {**old.index, **new.index} if _meaning(old.index.get(k)) != _meaning(new.index.get(k))]

@@ -55,10 +55,12 @@ def pace_settings(pace: Pace) -> tuple[Setting, ...]:
 
 def pace_of(target: TargetRow, default: Pace) -> Pace:
     """The target's pace: its settings, else its connector's defaults. A rate without a burst has one second's burst."""
-    rate = target.settings.get("rate_per_second")
-    burst = target.settings.get("burst") or (default.burst if rate is None else max(1, math.ceil(float(rate))))
+    rate, burst, in_flight = (target.settings.get(name) for name in ("rate_per_second", "burst", "in_flight"))
+    if rate is None and not burst and not in_flight:
+        return default
+    burst = burst or (default.burst if rate is None else max(1, math.ceil(float(rate))))
     return Pace(default.rate_per_second if rate is None else float(rate), int(burst),
-                int(target.settings.get("in_flight") or default.in_flight), default.batch_max)
+                int(in_flight or default.in_flight), default.batch_max)
 
 
 def admit(target: TargetRow, pace: Pace, in_flight: int, now: int) -> Admission:

@@ -124,8 +124,10 @@ class Round:
         if change.kind == "identifier":
             person = self._store.directory.person_by_identifier([change.key]).get(change.key)
             if person is not None:
-                for subject in {unknown_subject([change.key]), self._addressed().get(change.key, "")} - {""}:
-                    self._rebind(subject, person)
+                # in this order: which is met first decides what is published first
+                for subject in dict.fromkeys((unknown_subject([change.key]), self._addressed().get(change.key, ""))):
+                    if subject:
+                        self._rebind(subject, person)
         elif change.kind in ("person", "course"):
             self._released.append((change.kind, change.key))
 

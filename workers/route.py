@@ -9,6 +9,7 @@ again.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrs.services import Services
@@ -104,7 +105,7 @@ class Routing:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._partitions: list[Partition] = []
+        self._partitions: Sequence[Partition] = ()
         self._at = 0
         self._stay = self._look = 0.0
         self._seen: dict[str, Cursor] = {}
@@ -127,7 +128,7 @@ class Routing:
                 lost += routed.lost
             self._next()
         if lost:
-            self._partitions = []  # the number may be another one now
+            self._partitions = ()  # the number may be another one now
         return lost
 
     def _lay_out(self, wanted: int) -> None:

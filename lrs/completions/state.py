@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+import orjson
+
 from lrs.completions.model import Evidence
 
 
@@ -50,7 +52,7 @@ def to_json(state: CourseState) -> bytes:
 
 def from_json(text: bytes | str) -> CourseState:
     """The state that `to_json` wrote. Raises ValueError or TypeError for anything else."""
-    value = json.loads(text)
+    value = orjson.loads(text)
     evidence = [Evidence(**row) for row in value["evidence"]]
     return CourseState(
         {e.seq: e for e in evidence},

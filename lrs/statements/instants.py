@@ -77,6 +77,7 @@ def _printed(seconds: int) -> str:
     return f"{date.fromordinal(_EPOCH + day).isoformat()}T{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
 
+@lru_cache(maxsize=1024)  # of one statement it is asked several times: by the rules, the envelope and whoever judges
 def _read(text: str) -> _Read | None:
     found = _SHAPE.fullmatch(text)
     if found is None:

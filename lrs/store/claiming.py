@@ -1,12 +1,13 @@
 """Who is given which of the deliveries that are due, and what becomes of one whose worker ended: the rules of every store, pure."""
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TypeVar
+
+import orjson
 
 from lrs.store.protocols.work import Admission, Attempt, Limits, TargetRow
 
@@ -121,8 +122,7 @@ def as_told(event: str, payload: bytes, *, got: bool, tried: bool) -> tuple[str,
     if event.endswith(".revoked") and not got and not tried:
         return None
     if event == "learning.updated" and not got:
-        said = {**json.loads(payload), "event": "learning.completed"}
-        return "learning.completed", json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        return "learning.completed", orjson.dumps({**orjson.loads(payload), "event": "learning.completed"})
     return event, payload
 
 

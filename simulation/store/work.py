@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from lrs.store.protocols.work import Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow, fingerprint
@@ -67,7 +68,7 @@ class ModelWork(ModelDeliveries):
     def feed(self, after: int, limit: int) -> list[FeedRow]:
         """At most `limit` rows with n > after, oldest first."""
         rows = self._file.read().feed
-        return [FeedRow(one.n, one.body) for one in rows if one.n > after][:limit]
+        return [FeedRow(one.n, one.body) for one in islice((one for one in rows if one.n > after), limit)]
 
     def feed_length(self) -> int:
         """The number of the last row of the feed."""
