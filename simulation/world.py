@@ -8,6 +8,7 @@ from typing import Any
 
 from lrs.config import Settings
 from lrs.errors import Conflict, Forbidden, StoreUnavailable
+from lrs.metrics import Metrics
 from lrs.services import Services
 from lrs.store.protocols.credentials import Credential
 from lrs.store.protocols.work import Claimed, TargetRow
@@ -25,7 +26,7 @@ from simulation.watch import Watch
 from workers.deliver import Deliverer, Ended
 from workers.partitions import Partition, Standing, lay_out
 
-SETTINGS = Settings()
+SETTINGS, METRICS = Settings(), Metrics()
 TARGETS = {"lms": "webhook", "hook": "webhook", "hris": "ledger", "crm": "bulk"}
 CREDENTIALS = tuple(Credential(one.credential_id, one.provider, one.provider, one.scopes, b"", b"{}", 0) for one in PROVIDERS)
 OLD_SECRET, NEW_SECRET = "whsec_" + "b2xk" * 10, "whsec_" + "bmV3" * 10
@@ -53,11 +54,14 @@ class Worker:
     since: dict[str, int] = field(default_factory=dict)
     lives: int = 0
 
+    def __post_init__(self) -> None:
+        self.connectors = connectors(self.network)
+
     def start(self, rng: random.Random) -> None:
         """A new process, with nothing in its hands."""
         self.lives += 1
         self.calls, self.ended, self.since = [], [], {}
-        self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, connectors(self.network), rng.random,
+        self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, self.connectors, rng.random,
                                uptime=self.network.monotonic, alone=self.alone)
 
 
@@ -75,7 +79,7 @@ class World:
         self.wild, self.steady = rng.random() < 0.25, rng.random() < 0.5
         self.disk = Disk(self.act)
         self.store = ModelStore(self.disk, Ticks(self.clocks.wall, self.clocks.uptime, self.clocks.boot), ModelCredentials(CREDENTIALS))
-        services: Any = Services(SETTINGS, self.store, now_us=self.clocks.wall)  # type: ignore[arg-type]
+        services: Any = Services(SETTINGS, self.store, now_us=self.clocks.wall, metrics=METRICS)  # type: ignore[arg-type]
         self.services: Services = services
         self.watch = Watch(self.store, dict(TARGETS), self.steady)
         self.receivers = {name: Receiver(name, kind != "ledger", rng, self.watch.told, secrets=(OLD_SECRET,),

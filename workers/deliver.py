@@ -249,7 +249,7 @@ class Deliverer:
             return
         try:
             self.services.metrics.attempted(claimed.target, attempt_.state, attempt_.milliseconds / 1000)
-            if attempt_.state != "delivered" or self.services.settings.log_requests:
+            if (attempt_.state != "delivered" or self.services.settings.log_requests) and log.isEnabledFor(logging.INFO):
                 log.info("%s to %s: %s in %.0f ms%s", claimed.id, claimed.target, attempt_.state, attempt_.milliseconds,
                          f" ({attempt_.why[:300]})" if attempt_.why else "", extra=told(self.services, claimed, attempt_))
             if self.services.traces:

@@ -55,7 +55,8 @@ def pace_settings(pace: Pace) -> tuple[Setting, ...]:
 
 def pace_of(target: TargetRow, default: Pace) -> Pace:
     """The target's pace: its settings, else its connector's defaults. A rate without a burst has one second's burst."""
-    rate, burst, in_flight = (target.settings.get(name) for name in ("rate_per_second", "burst", "in_flight"))
+    settings = target.settings
+    rate, burst, in_flight = settings.get("rate_per_second"), settings.get("burst"), settings.get("in_flight")
     if rate is None and not burst and not in_flight:
         return default
     burst = burst or (default.burst if rate is None else max(1, math.ceil(float(rate))))

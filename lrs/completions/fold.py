@@ -85,7 +85,7 @@ def fold(
         )
         windows.append(window)
         publications.append(publication(event, window, said, course=course, subject=subject, person=person, now_us=now_us))
-    return Folded(replace(new, windows=tuple(windows)), tuple(publications))
+    return Folded(CourseState(new.evidence, new.placed, tuple(windows)), tuple(publications))
 
 
 def standings(state: CourseState, course: Course) -> list[Standing]:

@@ -85,7 +85,7 @@ def judge(
         flags += tuple(reading.score.flag.split())
     silent = said.silence()
     if silent is not None:
-        return replace(silent, identifiers=said.learner, flags=flags)
+        return Judgement((), said.learner, silent.hold, silent.rule, silent.why, flags)
     if reading.verb == "attended" or reading.verb == "mastered" or said.verb_iri in CREDENTIAL_REVOKES:
         base = _evidence(statement, reading, seq, at, "", provider, source or provider, voided)
         found = _attendance(said, base, catalogue) if reading.verb == "attended" else _credential(said, base, catalogue)
@@ -376,10 +376,12 @@ def _finite(number: float | None) -> float | None:
 
 
 def _listed(value: object) -> list[Mapping[object, object]]:
+    if value is None:
+        return []
     found = value if isinstance(value, list | tuple) else [value]
     return [item for item in found if type(item) is dict or isinstance(item, Mapping)]
 
 
 def _map(value: object) -> Mapping[object, object]:
-    # nearly always a dict, and to ask an abstract class costs ten times as much
-    return value if type(value) is dict or isinstance(value, Mapping) else {}
+    # nearly always a dict or nothing, and to ask an abstract class costs ten times as much
+    return value if type(value) is dict or (value is not None and isinstance(value, Mapping)) else {}

@@ -1,7 +1,6 @@
 """What is known of one subject in one course: the evidence, the windows, and what was published of each."""
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
@@ -47,7 +46,7 @@ def to_json(state: CourseState) -> bytes:
         "placed": sorted([seq, n] for seq, n in state.placed.items()),
         "windows": [_row(w, _WINDOW) for w in state.windows],
     }
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return orjson.dumps(value)
 
 
 def from_json(text: bytes | str) -> CourseState:

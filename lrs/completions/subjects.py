@@ -41,7 +41,7 @@ def identifier(actor: object) -> list[str]:
         found += email_identifiers(mbox[7:])
     if isinstance(sha1, str) and _SHA1.fullmatch(sha1.lower()) and sha1.lower() not in _NOBODY_SHA1:
         found.append(f"sha1:{sha1.lower()}")
-    if account is not None and isinstance(account, Mapping):
+    if type(account) is dict or (account is not None and isinstance(account, Mapping)):
         home, name = account.get("homePage"), account.get("name")
         if isinstance(home, str) and isinstance(name, str) and home and name:
             found.append(f"account:{home}|{name}")

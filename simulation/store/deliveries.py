@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import orjson
 
-from lrs.store.claiming import AHEAD_MAX_US, Standing, after_loss, as_told, calls, held_back, is_suspect, judged, shares
+from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, is_suspect, judged, shares
 from lrs.store.protocols.work import (
     Attempt,
     Claimed,
@@ -252,7 +252,8 @@ def is_mending_due(out: Outgoing, rows: Sequence[Owed], now: int, leases: int) -
 
 def open_targets(out: Outgoing, rows: Sequence[Owed], now: int, leases: int, limits: Limits, alone: bool = False) -> Iterator[Standing]:
     """Those targets that something is due for (`alone`: a suspect) and that may be called now. `rows`: those `unfinished`."""
-    due = {row.target for row in rows if row.due is not None and row.due <= now and row.state != "leased" and is_suspect(row.lost) == alone}
+    due = {row.target for row in rows
+           if row.state != "leased" and row.due is not None and row.due <= now and (row.lost >= COMPANY) == alone}
     for target in every_target(out) if due else ():
         if target.state != "active" or target.name not in due:
             continue
@@ -275,8 +276,8 @@ def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, 
     waiting, standing = {}, {}
     for one in open_targets(out, rows, now, leases, limits, alone):
         name, admission = one.target.name, one.admission
-        due = [row for row in rows if row.target == name and row.due is not None and row.due <= now and row.state != "leased"
-               and is_suspect(row.lost) == alone
+        due = [row for row in rows if row.target == name and row.state != "leased" and row.due is not None and row.due <= now
+               and (row.lost >= COMPANY) == alone
                and not any(one.state in BLOCKING for one in before(out, row.target, row.event_id, row.revision))]
         due = sorted(due, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
         if found := calls(due, admission.batch, lambda row: row.lost):
