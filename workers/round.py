@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import orjson
+from msgspec.structs import replace
 
 from lrs.completions.catalogue import Catalogue, former_keys
 from lrs.completions.events import AWARDED, COMPLETED, TAKING, last_word

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from lrs.completions.catalogue import Catalogue, ProviderRules, Role
 from lrs.completions.model import CREDENTIAL, Evidence
@@ -48,8 +50,7 @@ HELD: Mapping[str, str] = {
 SENT = frozenset({"completed", "passed", "failed", "completed_failed", "waived"})
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """`evidence`: (key of the course state, evidence) pairs to fold, for the learner that `identifiers` name
     (normal forms, the naming one first; not always the actor). A key `cmi5:<registration>` is folded like a
     course and publishes nothing; a key `credential:<activity id>` publishes credential events (rule 20). `hold`: ''

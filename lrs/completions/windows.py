@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from uuid import UUID, uuid5
+
+from msgspec.structs import replace
 
 from lrs.completions.model import Course, Evidence
 from lrs.completions.outcome import NEUTRAL, outcome, whole_of
