@@ -1,9 +1,12 @@
 """How fast a target may be called, and when it must be left alone: pure rules over what is remembered of it."""
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from lrs.schema import Setting
 from lrs.store.protocols.work import Admission, Attempt, Health, TargetRow
@@ -102,14 +105,14 @@ def judge(target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:
     for attempt in ended:
         calls.setdefault(attempt.lease, []).append(attempt)
     for call in calls.values():
-        target = replace(target, health=_after(target.health, call))
+        target = dataclasses.replace(target, health=_after(target.health, call))
         said = next((one for one in call if one.target_state), None)
         if said is not None and (target.state == "active" or said.target_state == "disabled"):
-            target = replace(target, state=said.target_state, why=said.why)
+            target = dataclasses.replace(target, state=said.target_state, why=said.why)
         since, now = target.health.failing_since, call[-1].at
         if target.state == "active" and since and now - since >= FAILING_FOR:
             days = (now - since) / DAY
-            target = replace(target, state="disabled", why=f"nothing was delivered for {days:.0f} days, the last fault: {call[-1].why}")
+            target = dataclasses.replace(target, state="disabled", why=f"nothing was delivered for {days:.0f} days, the last fault: {call[-1].why}")
     return target
 
 

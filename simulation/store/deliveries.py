@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
+import msgspec
 import orjson
 
 from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, is_suspect, judged, shares
@@ -289,7 +289,8 @@ def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, 
             out.leases += 1
             claimed += [one for row in call if (one := _lease(out, row.id, f"lease-{out.leases}", owner, leases + lease)) is not None]
         tokens = None if health.tokens is None else health.tokens - count
-        out.targets[name] = replace(target, health=replace(health, served_at=now, tokens=tokens))
+        out.targets[name] = TargetRow(name, target.connector, target.settings, target.state, target.why,
+                                      msgspec.structs.replace(health, served_at=now, tokens=tokens))
     for one in claimed if alone else ():
         out.alone[one.id] = out.alone.get(one.id, 0) + 1
     return claimed
