@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from lrs.completions.model import Course, Person
 from lrs.statements.record import Record
@@ -40,11 +42,11 @@ class Log:
 
     def copy(self) -> Log:
         """Another one that can be changed without changing this one."""
-        return Log(self.rows.copy(), self.ids.copy(), self.voids.copy(), self.highest, self.clock, self.people.copy(), self.identifiers.copy(),
-                   self.courses.copy(), self.course_ids.copy(), self.changes.copy(), self.mappings.copy())
+        return Log(self.rows.copy(), self.ids.copy(), self.voids.copy(), self.highest, self.clock, self.people.copy(),
+                   self.identifiers.copy(), self.courses.copy(), self.course_ids.copy(), self.changes.copy(), self.mappings.copy())
 
 
-class Owed(NamedTuple):
+class Owed(msgspec.Struct, frozen=True):
     """A delivery; `order` is its place in order of creation."""
 
     id: str
@@ -69,7 +71,7 @@ class Owed(NamedTuple):
 
 def changed(row: Owed, **values: Any) -> Owed:
     """The delivery with these fields replaced."""
-    return row._replace(**values)
+    return msgspec.structs.replace(row, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,5 @@ class Outgoing:
 
     def copy(self) -> Outgoing:
         """Another one that can be changed without changing this one."""
-        return Outgoing(self.cursors.copy(), self.states.copy(), self.feed.copy(), self.said.copy(), self.owed.copy(), self.revisions.copy(),
-                        self.attempts.copy(), self.targets.copy(), self.leases, self.clock,
-                        self.alone.copy())
+        return Outgoing(self.cursors.copy(), self.states.copy(), self.feed.copy(), self.said.copy(), self.owed.copy(),
+                        self.revisions.copy(), self.attempts.copy(), self.targets.copy(), self.leases, self.clock, self.alone.copy())

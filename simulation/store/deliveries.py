@@ -1,7 +1,7 @@
 """Deliveries in memory: owed once, claimed by lease within the limits of each target, in order per achievement."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -31,8 +31,8 @@ UNLIMITED = Unlimited()
 
 
 def every_target(out: Outgoing) -> list[TargetRow]:
-    """All targets, by name."""
-    return [out.targets[name] for name in sorted(out.targets)]
+    """All targets, by name: they are kept so."""
+    return list(out.targets.values())
 
 
 def owe(out: Outgoing, target: str, event: Published, now: int) -> None:
@@ -51,8 +51,8 @@ def owe(out: Outgoing, target: str, event: Published, now: int) -> None:
 
 def before(out: Outgoing, target: str, event_id: str, revision: int) -> list[Owed]:
     """The earlier revisions of an achievement at a target."""
-    owed = out.owed
-    return [one for key in out.revisions.get((target, event_id), ()) if (one := owed[key]).revision < revision]
+    keys, owed = out.revisions.get((target, event_id), ()), out.owed
+    return [one for key in keys if (one := owed[key]).revision < revision] if len(keys) > 1 else []
 
 
 def unfinished(out: Outgoing) -> list[Owed]:
@@ -75,8 +75,8 @@ def cancel_unsent(out: Outgoing, event_id: str) -> None:
 
 def release_parked(out: Outgoing, kind: str, key: str, now: int) -> None:
     """Make parked deliveries about this person or course due."""
-    for row in list(out.owed.values()):
-        if row.state in ("parked", "leased") and about(row, kind) == key:
+    for row in [row for row in out.owed.values() if row.state in ("parked", "leased")]:
+        if about(row, kind) == key:
             out.owed[row.id] = changed(row, released=True) if row.state == "leased" else changed(row, state="waiting", due=now)
 
 
@@ -115,7 +115,7 @@ class ModelDeliveries:
             out = self._file.read()
             leases, rows = peeked(out.clock, self._ticks), self._unfinished(out)
             if not (is_mending_due(out, rows, now, FOR_EVER if leases is None else leases)
-                    or any(open_targets(out, rows, now, leases or 0, limits, alone))):
+                    or any(open_targets(out, rows, due_by_target(rows, now, alone), now, leases or 0, limits))):
                 return []
         with self._file.write() as out:
             record(out, ended, limits)
@@ -125,7 +125,8 @@ class ModelDeliveries:
     def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
         """Whether a claim `alone` may find something now."""
         out = self._file.read()
-        return any(open_targets(out, self._unfinished(out), now, peeked(out.clock, self._ticks) or 0, limits, alone=True))
+        rows = self._unfinished(out)
+        return any(open_targets(out, rows, due_by_target(rows, now, True), now, peeked(out.clock, self._ticks) or 0, limits))
 
     def _unfinished(self, out: Outgoing) -> list[Owed]:
         """Those of a snapshot, which never changes: found once."""
@@ -250,15 +251,24 @@ def is_mending_due(out: Outgoing, rows: Sequence[Owed], now: int, leases: int) -
                for row in rows if row.due is not None and row.target in out.targets)
 
 
-def open_targets(out: Outgoing, rows: Sequence[Owed], now: int, leases: int, limits: Limits, alone: bool = False) -> Iterator[Standing]:
-    """Those targets that something is due for (`alone`: a suspect) and that may be called now. `rows`: those `unfinished`."""
-    due = {row.target for row in rows
-           if row.state != "leased" and row.due is not None and row.due <= now and (row.lost >= COMPANY) == alone}
-    for target in every_target(out) if due else ():
+def due_by_target(rows: Sequence[Owed], now: int, alone: bool) -> dict[str, list[Owed]]:
+    """Those that are due (`alone`: suspects), by target."""
+    due: dict[str, list[Owed]] = {}
+    for row in rows:
+        if row.state != "leased" and row.due is not None and row.due <= now and (row.lost >= COMPANY) == alone:
+            due.setdefault(row.target, []).append(row)
+    return due
+
+
+def open_targets(out: Outgoing, rows: Sequence[Owed], due: Container[str], now: int, leases: int, limits: Limits) -> Iterator[Standing]:
+    """Those targets that something is `due` for and that may be called now. `rows`: those `unfinished`."""
+    if not due:
+        return
+    held = [row for row in rows if row.state == "leased" and row.due is not None and row.due > leases]
+    for target in every_target(out):
         if target.state != "active" or target.name not in due:
             continue
-        in_flight = len({row.lease for row in rows
-                         if row.state == "leased" and row.target == target.name and row.due is not None and row.due > leases})
+        in_flight = len({row.lease for row in held if row.target == target.name}) if held else 0
         admission = limits.admit(target, in_flight, now)
         if admission.calls > 0:
             yield Standing(target, in_flight, admission)
@@ -266,21 +276,22 @@ def open_targets(out: Outgoing, rows: Sequence[Owed], now: int, leases: int, lim
 
 def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits, alone: bool = False) -> list[Claimed]:
     """Lease the deliveries of at most n calls for `lease` µs from `leases` on; `alone`: those of one call, that of a suspect."""
-    _find_lost(out, now, leases, limits)
     rows = unfinished(out)
+    if _find_lost(out, rows, now, leases, limits):
+        rows = unfinished(out)
     leased = [row for row in rows if row.state == "leased"]
     holders = [row.owner for row in leased if is_suspect(row.lost)]
     if held_back(alone, owner, holders, any(row.owner == owner for row in leased)):
         return []
     n = min(n, 1) if alone else n
     waiting, standing = {}, {}
-    for one in open_targets(out, rows, now, leases, limits, alone):
+    due = due_by_target(rows, now, alone)
+    for one in open_targets(out, rows, due, now, leases, limits):
         name, admission = one.target.name, one.admission
-        due = [row for row in rows if row.target == name and row.state != "leased" and row.due is not None and row.due <= now
-               and (row.lost >= COMPANY) == alone
-               and not any(one.state in BLOCKING for one in before(out, row.target, row.event_id, row.revision))]
-        due = sorted(due, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
-        if found := calls(due, admission.batch, lambda row: row.lost):
+        ready = [row for row in due[name]
+                 if not any(one.state in BLOCKING for one in before(out, row.target, row.event_id, row.revision))]
+        ready = sorted(ready, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
+        if found := calls(ready, admission.batch, lambda row: row.lost):
             waiting[name], standing[name] = found[:admission.calls], one
     claimed: list[Claimed] = []
     for name, count in shares(n, standing, waiting).items():
@@ -307,16 +318,22 @@ def _lease(out: Outgoing, key: str, lease: str, owner: str, until: int) -> Claim
     return Claimed(key, row.target, told[0], row.event_id, row.revision, told[1], row.attempts, row.unclear, lease, until)
 
 
-def _find_lost(out: Outgoing, now: int, leases: int, limits: Limits) -> None:
-    for row in unfinished(out):
-        if row.state in ("pending", "waiting") and row.due is not None and row.due > now + AHEAD_MAX_US:
-            out.owed[row.id] = changed(row, due=now)
-        elif row.state == "leased" and row.due is not None and row.due <= leases:
-            loss = after_loss(row.lost, row.owner, row.due, now, limits.lone_waits)
+def _find_lost(out: Outgoing, rows: Sequence[Owed], now: int, leases: int, limits: Limits) -> bool:
+    """Whether one of them was waiting for too long, or its worker ended."""
+    found = False
+    for row in rows:
+        if row.due is None:
+            continue
+        if row.state in ("pending", "waiting"):
+            if row.due > now + AHEAD_MAX_US:
+                out.owed[row.id], found = changed(row, due=now), True
+        elif row.state == "leased" and row.due <= leases:
+            loss, found = after_loss(row.lost, row.owner, row.due, now, limits.lone_waits), True
             out.owed[row.id] = changed(row, state=loss.state, lost=loss.lost, due=loss.due, why=loss.why, lease="", owner="", unclear=True,
                                        released=False)
             if loss.noted:
                 _note(out, Attempt(row.id, "", now, loss.state, row.attempts, None, loss.why))
+    return found
 
 
 def _note(out: Outgoing, attempt: Attempt) -> None:

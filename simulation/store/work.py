@@ -80,7 +80,8 @@ class ModelWork(ModelDeliveries):
         with self._file.write() as out:
             new = target.name not in out.targets
             if new:
-                out.targets[target.name] = TargetRow(target.name, target.connector, dict(target.settings))
+                there = {**out.targets, target.name: TargetRow(target.name, target.connector, dict(target.settings))}
+                out.targets = {name: there[name] for name in sorted(there)}
         return new
 
     def targets(self) -> list[TargetRow]:
@@ -116,7 +117,7 @@ class ModelWork(ModelDeliveries):
 
 def states_of(out: Outgoing, subject: str) -> list[StateRow]:
     """The subject's, by course."""
-    return [out.states[key] for key in sorted(out.states) if key[0] == subject]
+    return [out.states[key] for key in sorted(key for key in out.states if key[0] == subject)]
 
 
 def stands(out: Outgoing, output: Output) -> bool:
