@@ -64,7 +64,7 @@ def send(world: World, _: Worker | None) -> None:
     except (Conflict, Forbidden):
         _drop(queue, request)
         raise
-    world.note(f"statements {[(one.seq, one.id[:4], 'again' if one.repeated else 'new') for one in added]}")
+    world.note(lambda: f"statements {[(one.seq, one.id[:4], 'again' if one.repeated else 'new') for one in added]}")
     must(len(added) == len(statements), "every statement of a request is answered for", added)
     for one in added:
         world.watch.acknowledge(one.id, one.seq)
@@ -121,8 +121,9 @@ def turn(world: World, worker: Worker | None) -> None:
     worker.since |= {one.id: true for call in calls for one in call}
     worker.calls += calls
     if ended or calls:
-        claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
-        world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
+        name, count = worker.name, len(ended)
+        world.note(lambda: f"turn {name}: {count} ended, claimed "
+                           f"{[(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]}")
     world.watch.claimed(calls, wall, overtaken)
     world.poison(calls)
 
@@ -143,8 +144,9 @@ def exchange(world: World, worker: Worker | None) -> None:
         world.note(f"{worker.name} is killed by what it sends to {call[0].target}: {[one.id[4:8] for one in call]}")
         raise
     world.watch.ended(call[0].target, network.answers, ended)
-    world.note(f"call {worker.name} → {call[0].target}: {network.answers or 'too late'} → "
-               f"{[(one.claimed.id[4:8], one.attempt and one.attempt.state) for one in ended]}")
+    name, answers = worker.name, network.answers
+    world.note(lambda: f"call {name} → {call[0].target}: {answers or 'too late'} → "
+                       f"{[(one.claimed.id[4:8], one.attempt and one.attempt.state) for one in ended]}")
     network.elapsed = 0
     worker.ended = [*worker.ended, *ended]
 

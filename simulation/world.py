@@ -94,7 +94,7 @@ class World:
         self.senders = Senders(rng, self.wild, 2 if self.partitioned else 4)
         self.administration = Administration(rng, self.wild)
         self.follower, self.reader = steps.Follower(), steps.Reader()
-        self._trace: list[tuple[int, int, int, str]] = []
+        self._trace: list[tuple[int, int, int, str | Callable[[], str]]] = []
         # each seed does some things much more often than others: what is rare together is so in every seed else
         weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
         racy = {**steps.RACY, **(steps.RACY_PARTITIONS if self.partitioned else {})}
@@ -129,8 +129,8 @@ class World:
         if self.poisonous and keys and len(self.network.poison) < POISONS and self.rng.random() < 0.05:
             self.network.poison.add(self.rng.choice(keys))
 
-    def note(self, text: str) -> None:
-        """Remember what happened, for the last steps of a failing seed."""
+    def note(self, text: str | Callable[[], str]) -> None:
+        """Remember what happened, for the last steps of a failing seed. A text that takes long to print is given as who prints it."""
         self._trace.append((self.taken, self.depth, self.clocks.true, text))
         if self.say:
             self.say(_line(*self._trace[-1]))
@@ -249,5 +249,5 @@ class World:
             self.only("turn")
 
 
-def _line(taken: int, depth: int, true: int, text: str) -> str:
-    return f"{taken:4} {'  ' * depth}{(true - steps.BEGIN) / DAY:8.4f}d {text}"
+def _line(taken: int, depth: int, true: int, text: str | Callable[[], str]) -> str:
+    return f"{taken:4} {'  ' * depth}{(true - steps.BEGIN) / DAY:8.4f}d {text if isinstance(text, str) else text()}"

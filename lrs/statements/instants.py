@@ -39,6 +39,7 @@ class _Read:
     timed: bool
 
 
+@lru_cache(maxsize=1024)  # of one statement it is asked several times: by the rules and by whoever judges
 def instant(text: str) -> Instant | None:
     """The instant that an ISO 8601 timestamp names (no zone: UTC); None if it is no timestamp that we can read."""
     read = _read(text)
@@ -77,7 +78,6 @@ def _printed(seconds: int) -> str:
     return f"{date.fromordinal(_EPOCH + day).isoformat()}T{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
 
-@lru_cache(maxsize=1024)  # of one statement it is asked several times: by the rules, the envelope and whoever judges
 def _read(text: str) -> _Read | None:
     found = _SHAPE.fullmatch(text)
     if found is None:

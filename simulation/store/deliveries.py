@@ -288,8 +288,8 @@ def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, 
     due = due_by_target(rows, now, alone)
     for one in open_targets(out, rows, due, now, leases, limits):
         name, admission = one.target.name, one.admission
-        ready = [row for row in due[name]
-                 if not any(one.state in BLOCKING for one in before(out, row.target, row.event_id, row.revision))]
+        ready = [row for row in due[name] if len(out.revisions[name, row.event_id]) == 1
+                 or not any(one.state in BLOCKING for one in before(out, name, row.event_id, row.revision))]
         ready = sorted(ready, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
         if found := calls(ready, admission.batch, lambda row: row.lost):
             waiting[name], standing[name] = found[:admission.calls], one
