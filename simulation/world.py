@@ -14,7 +14,7 @@ from lrs.store.protocols.credentials import Credential
 from lrs.store.protocols.work import Claimed, TargetRow
 from lrs.store.sqlite.clock import Ticks
 from simulation import steps
-from simulation.chance import Weighted
+from simulation.chance import Chance, Weighted
 from simulation.clocks import DAY, HOUR, Clocks
 from simulation.connectors import connectors
 from simulation.disk import NEVER, Blocked, Crash, Disk
@@ -74,7 +74,7 @@ class World:
     say: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
-        self.rng = rng = random.Random(self.seed)
+        self.rng = rng = Chance(self.seed)
         self.clocks = Clocks()
         self.wild, self.steady = rng.random() < 0.25, rng.random() < 0.5
         self.disk = Disk(self.act)
@@ -89,7 +89,7 @@ class World:
         self.only_one = len(self.workers) == 1
         self.workers.append(Worker("apart", services, self.network, alone=True))
         self.poisonous = rng.random() < 0.25
-        self.numbers = random.Random(f"partitions {self.seed}")
+        self.numbers = Chance(f"partitions {self.seed}")
         self.partitioned = self.numbers.random() < 0.5
         self.senders = Senders(rng, self.wild, 2 if self.partitioned else 4)
         self.administration = Administration(rng, self.wild)

@@ -38,10 +38,15 @@ def overlay(base: VerbTable, rows: Sequence[Row], number: int) -> VerbTable:
     `number` is the installation's version, 0 for none. A row that this product no longer understands (a canonical verb
     that is gone) is left out: reading must go on.
     """
+    return replace(_overlaid(base, tuple(rows)), version=number * NUMBERS_A_PRODUCT + base.version)
+
+
+@lru_cache(maxsize=8)
+def _overlaid(base: VerbTable, rows: tuple[Row, ...]) -> VerbTable:
     good = {key(row): row for row in rows if row.canonical in CANONICAL and row.completion_event in KINDS}
     index = {**base.index, **good}
     merged = tuple(index.values())
-    return replace(base, version=number * NUMBERS_A_PRODUCT + base.version, rows=merged, index=index, by_segment=by_segment(merged))
+    return replace(base, rows=merged, index=index, by_segment=by_segment(merged))
 
 
 def versions(map_version: int) -> tuple[int, int]:

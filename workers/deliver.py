@@ -102,7 +102,7 @@ class Deliverer:
         self._out = 0
         self._ended: list[Ended] = []
         self._led = self._closed = False
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[str, TargetRow] = {}
         self._ends: dict[str, float] = {}
         self._calls: dict[str, list[Claimed]] = {}
 
@@ -177,7 +177,7 @@ class Deliverer:
                 if attempts:
                     work.record(attempts, self.limits)
                 return []
-            self._targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why) for row in work.targets()}
+            self._targets = {row.name: row for row in work.targets()}
             seconds = lease_seconds(self._targets.values())
             ends = self.uptime() + seconds
             claimed = work.claim_due(room, seconds, self.owner, self.clock(), self.limits, attempts, alone=self.alone)
@@ -233,7 +233,9 @@ class Deliverer:
             # by what really went by since the claim: a wall clock that is set makes no lease longer or shorter
             return self.clock() if ends is None else call[0].lease_until - round((ends - self.uptime()) * SECOND)
 
-        answers = self._answers(call, self._targets.get(call[0].target), clock)
+        row = self._targets.get(call[0].target)
+        target = None if row is None else Target(row.name, row.connector, row.settings, row.state, row.why)
+        answers = self._answers(call, target, clock)
         at = self.clock()
         ended = [Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
                  for claimed, answer in zip(call, answers, strict=True)]

@@ -45,6 +45,9 @@ class Pace:
     batch_max: int = 1
 
 
+_PACE = Pace()
+
+
 def pace_settings(pace: Pace) -> tuple[Setting, ...]:
     """The settings by which a target's pace is set; `pace` holds the connector's defaults."""
     return (
@@ -160,7 +163,7 @@ class TargetLimits:
 
     def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
         """See `admit`."""
-        return admit(target, pace_of(target, self.paces.get(target.connector, Pace())), in_flight, now)
+        return admit(target, pace_of(target, self.paces.get(target.connector, _PACE)), in_flight, now)
 
     def judge(self, target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:
         """See `judge`."""

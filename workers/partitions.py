@@ -18,15 +18,12 @@ import orjson
 from lrs.completions.subjects import identifier, unknown_subject
 from lrs.statements.record import Record
 from lrs.store.open_store import Store
-from lrs.store.protocols.work import Cursor, Output
+from lrs.store.protocols.work import BEGINNING, Cursor, Output
 
 ROUTE = "route"
 LAYOUT = "routing"
 """The cursor whose seq is the number of partitions in force (0 where it was never changed: one). Every round of a partition
 has it as a fence, so that a round of another number writes nothing."""
-
-
-_NOWHERE = Cursor()
 
 
 class _Said(msgspec.Struct):
@@ -71,7 +68,7 @@ class Standing:
     @property
     def layout(self) -> Cursor:
         """The cursor that says how many partitions there are."""
-        return self.cursors.get(LAYOUT, _NOWHERE)
+        return self.cursors.get(LAYOUT, BEGINNING)
 
     @property
     def partitions(self) -> Sequence[Partition]:
@@ -97,7 +94,7 @@ class Standing:
 
     def of(self, partition: Partition) -> Cursor:
         """Where it stands."""
-        return self.cursors.get(partition.consumer, _NOWHERE)
+        return self.cursors.get(partition.consumer, BEGINNING)
 
     def judged(self, store: Store, record: Record) -> bool:
         """Whether the statement may have been judged."""

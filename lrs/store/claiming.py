@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TypeVar
 
 import orjson
 
+from lrs.statements.instants import printed
 from lrs.store.protocols.work import Admission, Attempt, Limits, TargetRow
 
 COMPANY = 2
@@ -127,4 +127,4 @@ def as_told(event: str, payload: bytes, *, got: bool, tried: bool) -> tuple[str,
 
 
 def _utc(us: int) -> str:
-    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return printed(us)[:19] + "Z"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from lrs.store.protocols.work import Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow, fingerprint
+from lrs.store.protocols.work import BEGINNING, Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow, fingerprint
 from lrs.store.sqlite.clock import Ticks
 from simulation.disk import File
 from simulation.store import deliveries
@@ -22,7 +22,7 @@ class ModelWork(ModelDeliveries):
 
     def cursor(self, consumer: str) -> Cursor:
         """Where the consumer stands."""
-        return self._file.read().cursors.get(consumer, Cursor())
+        return self._file.read().cursors.get(consumer, BEGINNING)
 
     def cursors(self) -> dict[str, Cursor]:
         """Every consumer's cursor."""
@@ -32,7 +32,7 @@ class ModelWork(ModelDeliveries):
         """Output and cursor in one write; False if the cursor is not `was` any more, or a fence has moved."""
         created = self._wall()
         with self._file.write() as out:
-            moved = any(out.cursors.get(name, Cursor()) != at for name, at in ((consumer, was), *output.fences)) or not stands(out, output)
+            moved = any(out.cursors.get(name, BEGINNING) != at for name, at in ((consumer, was), *output.fences)) or not stands(out, output)
             if not moved:
                 write_output(out, output, created)
                 out.cursors[consumer] = now

@@ -17,6 +17,10 @@ class Cursor:
     change: int = 0
 
 
+BEGINNING = Cursor()
+"""Of a consumer that has not begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateRow:
     """What is known of a subject in a course, as JSON (`lrs.completions.state`); body None deletes it.
