@@ -91,7 +91,8 @@ class Watch:
         if self._out is not out:
             self._out = out
             for key, times in out.alone.items():
-                self._check_alone(out.owed[key], times)
+                if (row := out.owed[key]).lost:
+                    self._check_alone(row, times)
             self._check_feed(out.feed[len(self.feed):])
             must(len(out.feed) >= len(self.feed), "no row of the feed is gone", len(out.feed))
 
@@ -103,9 +104,9 @@ class Watch:
             must(bisect_right(list(log.rows), through) == count, "nothing appears at or before a given consistent-through", through)
 
     def _check_alone(self, row: Owed, times: int) -> None:
-        if row.state == "dead" and row.lost:
+        if row.state == "dead":
             must(times >= LONE, "only who was lost alone three times is dead of it", row, times)
-        if row.state == "leased" and row.lost:
+        if row.state == "leased":
             held = [one for one in self.store.outgoing.now.owed.values() if one.state == "leased"]
             must([one.id for one in held if one.owner == row.owner] == [row.id], "who has a suspect has nothing beside it", row)
             must(not any(one.id != row.id and one.id in self.store.outgoing.now.alone for one in held), "one suspect is in flight", row)

@@ -65,6 +65,7 @@ def _meaning(row: Row | None) -> tuple[str, str] | None:
     return None if row is None else (row.canonical, row.completion_event)
 
 
+@lru_cache(maxsize=256)
 def spellings(table: VerbTable, iri: str) -> frozenset[str]:
     """Every verb IRI that is looked up as this one: itself, and those that fold to it (the inverse of `[[fold]]`).
 

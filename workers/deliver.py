@@ -50,6 +50,8 @@ PATIENCE = 0.1
 TRACED = 3
 """Frames of a traceback, the innermost, that are kept with a fault of our own."""
 
+_PACE = Pace()
+
 log = logging.getLogger("workers.deliver")
 
 
@@ -95,8 +97,7 @@ class Deliverer:
     told: Callable[[], bool] = never
 
     def __post_init__(self) -> None:
-        self.limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
-                                    for name, one in self.connectors.items()})
+        self.limits = TargetLimits({name: _pace(one) for name, one in self.connectors.items()})
         self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="deliver")
         self._changed = threading.Condition()
         self._out = 0
@@ -304,6 +305,11 @@ class Deliverer:
             payload = enriched(payload, self.services.store.directory)
         return Delivery(claimed.id, claimed.target, claimed.event, claimed.event_id, claimed.revision, payload,
                         claimed.attempts, claimed.unclear, claimed.lease, claimed.lease_until)
+
+
+def _pace(connector: Connector) -> Pace:
+    pace, most = getattr(connector, "pace", _PACE), getattr(connector, "batch_max", 1)
+    return pace if pace.batch_max == most else replace(pace, batch_max=most)
 
 
 def _takes_batches(connector: Connector) -> TypeGuard[BatchConnector]:

@@ -115,7 +115,8 @@ def judge(target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:
         since, now = target.health.failing_since, call[-1].at
         if target.state == "active" and since and now - since >= FAILING_FOR:
             days = (now - since) / DAY
-            target = dataclasses.replace(target, state="disabled", why=f"nothing was delivered for {days:.0f} days, the last fault: {call[-1].why}")
+            why = f"nothing was delivered for {days:.0f} days, the last fault: {call[-1].why}"
+            target = dataclasses.replace(target, state="disabled", why=why)
     return target
 
 
