@@ -1,10 +1,11 @@
 """Two kinds of vendors beside the product's own webhook: one that must be asked what it has, one that takes many rows."""
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import orjson
 
 from workers.connectors.base import Answer, Connector, Delivered, Delivery, Parked, Rejected, Retry, Target
 from workers.connectors.http import ExchangeFailed, sent
@@ -25,7 +26,7 @@ class LedgerConnector:
         """Write the row."""
         if not (delivery.payload.get("user") or {}).get("hrisId"):
             return Answer(Parked("the person has no HRIS id"))
-        body = json.dumps([{"key": delivery.id, "event": dict(delivery.payload)}]).encode()
+        body = orjson.dumps([{"key": delivery.id, "event": dict(delivery.payload)}])
         return sent(self.client, target, "POST", "https://ledger.example/rows", {}, body)[0]
 
     def find(self, delivery: Delivery, target: Target) -> bool | None:
@@ -57,12 +58,12 @@ class BulkConnector:
 
     def send_batch(self, deliveries: Sequence[Delivery], target: Target) -> list[Answer]:
         """Several rows; a row that it says is bad is refused, one of them for now."""
-        body = json.dumps([{"key": one.id, "event": dict(one.payload)} for one in deliveries]).encode()
+        body = orjson.dumps([{"key": one.id, "event": dict(one.payload)} for one in deliveries])
         answer, exchange = sent(self.client, target, "POST", "https://bulk.example/rows", {}, body)
         if exchange is None or exchange.status != 200:
             return [answer for _ in deliveries]
         answers = []
-        for place, row in enumerate(json.loads(exchange.body)):
+        for place, row in enumerate(orjson.loads(exchange.body)):
             bad = Retry("row refused for now") if place == 0 else Rejected("row refused")
             answers.append(Answer(Delivered() if row == "ok" else bad, 200, answer.milliseconds))
         return answers

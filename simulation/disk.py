@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 NEVER = 1 << 60
@@ -42,6 +41,22 @@ class Disk:
             self.act(where)
 
 
+class Write(Generic[C]):
+    """A write under way."""
+
+    __slots__ = ("_draft", "_file")
+
+    def __init__(self, file: File[C]) -> None:
+        self._file = file
+
+    def __enter__(self) -> C:
+        self._draft: C = self._file.begin()
+        return self._draft
+
+    def __exit__(self, fault: object, *_: object) -> None:
+        self._file.end(self._draft, well=fault is None)
+
+
 class File(Generic[C]):
     """A file with one writer at a time. `now` is what is committed; it is replaced, never changed."""
 
@@ -56,24 +71,32 @@ class File(Generic[C]):
         self._disk.point("read")
         return self.now
 
-    @contextmanager
-    def write(self) -> Iterator[C]:
-        """A copy to change, committed when the block ends well."""
+    def write(self) -> Write[C]:
+        """With it: a copy to change, committed when the block ends well."""
+        return Write(self)
+
+    def begin(self) -> C:
+        """The copy of who waited for his turn."""
         self._disk.point("lock")
         me = threading.get_ident()
         if self._writer == me:
             raise Blocked
-        with self._lock:
-            self._writer = me
-            try:
-                draft = self.now.copy()
-                yield draft
+        self._lock.acquire()
+        self._writer = me
+        return self.now.copy()  # type: ignore[no-any-return]
+
+    def end(self, draft: C, *, well: bool) -> None:
+        """Commit it, or do not; the next one's turn."""
+        try:
+            if well:
                 self._disk.point("commit")
                 self.now = draft
                 self.version += 1
-            finally:
-                self._writer = 0
-        self._disk.point("committed")
+        finally:
+            self._writer = 0
+            self._lock.release()
+        if well:
+            self._disk.point("committed")
 
     @property
     def idle(self) -> bool:

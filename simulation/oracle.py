@@ -1,10 +1,11 @@
 """What must have become of everything at the end: computed anew from the statements, the directory and the maps alone."""
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+import orjson
 
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.fold import fold, standings
@@ -30,7 +31,7 @@ def expected(store: ModelStore, now: int) -> Counter[Held]:
         record = row.record
         if record.voids is not None:
             continue
-        value = json.loads(record.text)
+        value = orjson.loads(record.text)
         judgement = judge(value, verb_map.read(value, record.provider), seq=record.seq, stored_us=record.seq, provider=record.provider,
                           catalogue=catalogue, now_us=now, voided=record.voided, source=record.provider)
         who = next((log.identifiers[name] for name in judgement.identifiers if name in log.identifiers), None)
@@ -69,5 +70,5 @@ def last_of_feed(store: ModelStore) -> dict[str, dict[str, Any]]:
     """The highest revision of each achievement."""
     last: dict[str, dict[str, Any]] = {}
     for row in store.outgoing.now.feed:
-        last[row.event_id] = json.loads(row.body)
+        last[row.event_id] = orjson.loads(row.body)
     return last

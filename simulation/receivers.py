@@ -4,12 +4,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
+from simulation.chance import Weighted
 from simulation.disk import Crash
 from workers.connectors.base import Target
 from workers.connectors.http import Exchange, ExchangeFailed, timeout_of
@@ -37,6 +39,7 @@ MOODS: Mapping[str, Mapping[str, float]] = {
     "gone": {"gone": 1},
 }
 """How a receiver answers for a while: answers with their weights."""
+ANSWERS = {mood: Weighted(list(weights), list(weights.values())) for mood, weights in MOODS.items()}
 
 
 @dataclass
@@ -65,8 +68,7 @@ class Receiver:
 
     def answer(self) -> str:
         """How it answers now."""
-        weights = MOODS[self.mood]
-        return "ok" if len(weights) == 1 and "ok" in weights else self.rng.choices(list(weights), list(weights.values()))[0]
+        return "ok" if self.mood == "well" else ANSWERS[self.mood].draw(self.rng)
 
     def take(self, key: str, event: dict[str, Any]) -> None:
         """Act on an event under this id."""
@@ -125,7 +127,7 @@ class Network:
             raise ExchangeFailed("ConnectError: refused", took * 1000, False)
         if method == "GET":
             return self._looked_up(receiver, answer, url.rpartition("/")[2], took)
-        rows = json.loads(content)
+        rows = orjson.loads(content)
         rows = rows if isinstance(rows, list) else [{"key": headers.get("webhook-id", ""), "event": rows}]
         if any(row["key"] in self.poison for row in rows):
             raise Crash
@@ -143,7 +145,7 @@ class Network:
         if answer in BROKEN:
             raise ExchangeFailed(f"ReadTimeout: {answer}", took * 1000, True)
         wait = {"retry-after": str(WAITS[answer])} if answer in WAITS else {}
-        return Exchange(STATUSES[answer], wait, json.dumps(body).encode(), took * 1000)
+        return Exchange(STATUSES[answer], wait, orjson.dumps(body), took * 1000)
 
     def _looked_up(self, receiver: Receiver, answer: str, key: str, took: float) -> Exchange:
         if answer in BROKEN:

@@ -9,7 +9,7 @@ from lrs.errors import Conflict, Forbidden, Invalid, WrongState
 from lrs.ingest.batch import accept
 from lrs.management import maps
 from lrs.statements.record import Query
-from lrs.store.protocols.work import Wanted
+from lrs.store.protocols.work import Claimed, Wanted
 from simulation.clocks import BEGIN, HOUR, SECOND
 from simulation.disk import Crash
 from simulation.receivers import MOODS
@@ -64,9 +64,10 @@ def send(world: World, _: Worker | None) -> None:
     except (Conflict, Forbidden):
         _drop(queue, request)
         raise
-    world.note(f"statements {[(one.seq, one.id[:4], 'again' if one.repeated else 'new') for one in added]}")
-    for one, statement in zip(added, statements, strict=True):
-        world.watch.acknowledge(one.id, one.seq, body([statement])[1:-1])
+    world.note(lambda: f"statements {[(one.seq, one.id[:4], 'again' if one.repeated else 'new') for one in added]}")
+    must(len(added) == len(statements), "every statement of a request is answered for", added)
+    for one in added:
+        world.watch.acknowledge(one.id, one.seq)
     _drop(queue, request)
 
 
@@ -104,11 +105,12 @@ def turn(world: World, worker: Worker | None) -> None:
     """A deliverer records what ended and claims for its free hands."""
     assert worker is not None
     ended, wall, true = worker.ended, world.clocks.wall(), world.clocks.true
-    hands, eased, heard = worker.hands, dict(world.watch.eased), world.watch.heard()
+    hands, eased, heard = worker.hands, dict(world.watch.eased) if ended else {}, world.watch.heard()
+    calls: list[list[Claimed]] = []
     try:
         calls = hands.turn(ended, world.rng.randrange(9))
     finally:
-        overtaken = {name for name, count in world.watch.heard().items() if count != heard.get(name, 0)}
+        overtaken = {name for name, count in world.watch.heard().items() if count != heard.get(name, 0)} if calls else set()
         world.watch.recorded(ended, eased)  # what was written stands, whatever became of the writer
     worker.ended = worker.ended[len(ended):]
     for one in (one for call in calls for one in call):
@@ -119,8 +121,9 @@ def turn(world: World, worker: Worker | None) -> None:
     worker.since |= {one.id: true for call in calls for one in call}
     worker.calls += calls
     if ended or calls:
-        claimed = [(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]
-        world.note(f"turn {worker.name}: {len(ended)} ended, claimed {claimed}")
+        name, count = worker.name, len(ended)
+        world.note(lambda: f"turn {name}: {count} ended, claimed "
+                           f"{[(call[0].target, [(one.id[4:8], one.revision) for one in call]) for call in calls]}")
     world.watch.claimed(calls, wall, overtaken)
     world.poison(calls)
 
@@ -141,8 +144,9 @@ def exchange(world: World, worker: Worker | None) -> None:
         world.note(f"{worker.name} is killed by what it sends to {call[0].target}: {[one.id[4:8] for one in call]}")
         raise
     world.watch.ended(call[0].target, network.answers, ended)
-    world.note(f"call {worker.name} → {call[0].target}: {network.answers or 'too late'} → "
-               f"{[(one.claimed.id[4:8], one.attempt and one.attempt.state) for one in ended]}")
+    name, answers = worker.name, network.answers
+    world.note(lambda: f"call {name} → {call[0].target}: {answers or 'too late'} → "
+                       f"{[(one.claimed.id[4:8], one.attempt and one.attempt.state) for one in ended]}")
     network.elapsed = 0
     worker.ended = [*worker.ended, *ended]
 
@@ -161,8 +165,8 @@ def follow(world: World, _: Worker | None) -> None:
         after = page.more
     follower.seen |= seen
     follower.since = through
-    missed = [row.record.id for seq, row in world.store.log.now.rows.items()
-              if seq <= follower.since and not row.record.voided and row.record.id not in follower.seen]
+    log = world.store.log.now
+    missed = [key for key in log.ids.keys() - follower.seen if log.ids[key] <= follower.since and not log.rows[log.ids[key]].record.voided]
     must(not missed, "a follower by consistent-through misses nothing", missed)
 
 

@@ -1,18 +1,19 @@
 """What must hold after every step, whatever happens: told of by those who see it from outside, and read from the store."""
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from lrs.store.protocols.work import Attempt, Claimed
 from lrs.store.sqlite.deliveries import webhook_id
 from simulation.clocks import SECOND
 from simulation.receivers import WAITS, Receiver
 from simulation.store import ModelStore
-from simulation.store.content import Owed
+from simulation.store.content import Log, Outgoing, Owed
 from workers.deliver import Ended
 
 SCHEDULE = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -58,13 +59,18 @@ class Watch:
     store: ModelStore
     connectors: dict[str, str]
     steady: bool
-    acknowledged: dict[str, tuple[int, bytes]] = field(default_factory=dict)
-    seqs: dict[str, int] = field(default_factory=dict)
-    """The same without the texts: compared as a whole with what is stored."""
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    """The seq of every statement that a client was told is stored."""
+    latest: int = 0
+    """The highest of them."""
     replayed: set[str] = field(default_factory=set)
     promised: tuple[int, int] = (0, 0)
-    checked: tuple[int, int, int, tuple[int, int]] = (0, 0, 0, (0, 0))
-    _kept: object = None
+    _log: tuple[Log | None, int, tuple[int, int]] = (None, 0, (0, 0))
+    """The statements' file as it was when it was last found good, with how much was acknowledged and promised then."""
+    _out: Outgoing | None = None
+    """The worker's file as it was when it was last found good."""
+    _claimed: Outgoing | None = None
+    """The same, for what is in flight."""
     feed: list[tuple[int, bytes]] = field(default_factory=list)
     stands: dict[str, tuple[int, str]] = field(default_factory=dict)
     eased: dict[str, int] = field(default_factory=dict)
@@ -76,25 +82,31 @@ class Watch:
     first: dict[str, list[int]] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Read the store, where anything was committed since the last time."""
+        """Read the store. What is committed never changes, it is replaced: each of the two files is read where it was, or where
+        there is more that must be in it."""
         log, out = self.store.log.now, self.store.outgoing.now
-        if self.checked == (id(log), id(out), len(self.acknowledged), self.promised):
-            return
-        self.checked, self._kept = (id(log), id(out), len(self.acknowledged), self.promised), (log, out)
-        if not self.seqs.items() <= log.ids.items():
-            must(False, "what was acknowledged is in the store where it was", dict(self.seqs.items() - log.ids.items()))
+        if self._log[0] is not log or self._log[1] != len(self.acknowledged) or self._log[2] != self.promised:
+            self._log = log, len(self.acknowledged), self.promised
+            self._check_log(log)
+        if self._out is not out:
+            self._out = out
+            for key, times in out.alone.items():
+                if (row := out.owed[key]).lost:
+                    self._check_alone(row, times)
+            self._check_feed(out.feed[len(self.feed):])
+            must(len(out.feed) >= len(self.feed), "no row of the feed is gone", len(out.feed))
+
+    def _check_log(self, log: Log) -> None:
+        if not self.acknowledged.items() <= log.ids.items():
+            must(False, "what was acknowledged is in the store where it was", dict(self.acknowledged.items() - log.ids.items()))
         through, count = self.promised
         if through:
             must(bisect_right(list(log.rows), through) == count, "nothing appears at or before a given consistent-through", through)
-        for key, times in out.alone.items():
-            self._check_alone(out.owed[key], times)
-        self._check_feed(out.feed[len(self.feed):])
-        must(len(out.feed) >= len(self.feed), "no row of the feed is gone", len(out.feed))
 
     def _check_alone(self, row: Owed, times: int) -> None:
-        if row.state == "dead" and row.lost:
+        if row.state == "dead":
             must(times >= LONE, "only who was lost alone three times is dead of it", row, times)
-        if row.state == "leased" and row.lost:
+        if row.state == "leased":
             held = [one for one in self.store.outgoing.now.owed.values() if one.state == "leased"]
             must([one.id for one in held if one.owner == row.owner] == [row.id], "who has a suspect has nothing beside it", row)
             must(not any(one.id != row.id and one.id in self.store.outgoing.now.alone for one in held), "one suspect is in flight", row)
@@ -102,7 +114,7 @@ class Watch:
     def _check_feed(self, rows: Sequence[Any]) -> None:
         for row in rows:
             must(row.n == len(self.feed) + 1, "rows of the feed are numbered without a gap", row.n, len(self.feed))
-            event = json.loads(row.body)
+            event = orjson.loads(row.body)
             must((event["id"], event["revision"], event["event"]) == (row.event_id, row.revision, row.event), "a row is its event", row.n)
             must(event["user"]["externalId"] in self.store.log.now.people, "only people get rows in the feed", row.n)
             revision, said = self.stands.get(row.event_id, (0, "learning.revoked"))
@@ -117,15 +129,15 @@ class Watch:
         got = [(row.n, row.body) for row in rows]
         must(got == self.feed[after:after + len(got)], "a row of the feed is the same whenever it is read", after)
 
-    def acknowledge(self, key: str, seq: int, text: bytes) -> None:
+    def acknowledge(self, key: str, seq: int) -> None:
         """A client was told that its statement is stored."""
-        before = self.acknowledged.setdefault(key, (seq, text))
-        self.seqs[key] = before[0]
-        must(before[0] == seq, "a statement that is sent again has its first place", key, before[0], seq)
+        before = self.acknowledged.setdefault(key, seq)
+        self.latest = max(self.latest, before)
+        must(before == seq, "a statement that is sent again has its first place", key, before, seq)
 
     def promise(self, through: int) -> None:
         """A reader was told that it has seen everything up to here."""
-        must(through >= max((seq for seq, _ in self.acknowledged.values()), default=0), "what was acknowledged before is promised", through)
+        must(through >= self.latest, "what was acknowledged before is promised", through)
         if through > self.promised[0]:
             self.promised = (through, bisect_right(list(self.store.log.now.rows), through))
 
@@ -169,10 +181,14 @@ class Watch:
                     must(wall >= due or not self.steady, "nothing is sent before it is due", one.id, wall - due)
             if self.steady:
                 self._admitted(name, wall, name in overtaken)
-        if self.steady:
-            for name, connector in self.connectors.items():
-                leases = {row.lease for row in out.owed.values() if row.target == name and row.state == "leased"}
-                must(len(leases) <= PACES[connector][2], "no more calls are in flight than a target may have", name, len(leases))
+        if self.steady and self._claimed is not out:
+            self._claimed = out
+            leases: dict[str, set[str]] = {}
+            for row in out.owed.values():
+                if row.state == "leased":
+                    leases.setdefault(row.target, set()).add(row.lease)
+            for name, held in leases.items():
+                must(len(held) <= PACES[self.connectors[name]][2], "no more calls are in flight than a target may have", name, len(held))
 
     def _admitted(self, name: str, wall: int, overtaken: bool) -> None:
         rate, burst, _ = PACES[self.connectors[name]]

@@ -8,11 +8,13 @@ from typing import Any
 
 from lrs.config import Settings
 from lrs.errors import Conflict, Forbidden, StoreUnavailable
+from lrs.metrics import Metrics
 from lrs.services import Services
 from lrs.store.protocols.credentials import Credential
 from lrs.store.protocols.work import Claimed, TargetRow
 from lrs.store.sqlite.clock import Ticks
 from simulation import steps
+from simulation.chance import Chance, Weighted
 from simulation.clocks import DAY, HOUR, Clocks
 from simulation.connectors import connectors
 from simulation.disk import NEVER, Blocked, Crash, Disk
@@ -24,7 +26,7 @@ from simulation.watch import Watch
 from workers.deliver import Deliverer, Ended
 from workers.partitions import Partition, Standing, lay_out
 
-SETTINGS = Settings()
+SETTINGS, METRICS = Settings(), Metrics()
 TARGETS = {"lms": "webhook", "hook": "webhook", "hris": "ledger", "crm": "bulk"}
 CREDENTIALS = tuple(Credential(one.credential_id, one.provider, one.provider, one.scopes, b"", b"{}", 0) for one in PROVIDERS)
 OLD_SECRET, NEW_SECRET = "whsec_" + "b2xk" * 10, "whsec_" + "bmV3" * 10
@@ -32,8 +34,10 @@ POISONS = 2
 """The most deliveries of a seed that kill their worker."""
 IDLE = 30 * 1_000_000
 """µs after which a call that is under way has ended."""
-LATE = [most for _, most in LATENESS], [share for share, _ in LATENESS]
-FAULTS = ("crash", "fault", "step"), (1.0, 1.0, 3.0)
+LATE = Weighted([most for _, most in LATENESS], [share for share, _ in LATENESS])
+FAULTS = Weighted(("crash", "fault", "step"), (1.0, 1.0, 3.0))
+READING = Weighted(steps.READERS, (1.0,) * len(steps.READERS))
+ONLY = {name: Weighted((name,), (1.0,)) for name in steps.NAMES}
 
 
 @dataclass
@@ -50,11 +54,14 @@ class Worker:
     since: dict[str, int] = field(default_factory=dict)
     lives: int = 0
 
+    def __post_init__(self) -> None:
+        self.connectors = connectors(self.network)
+
     def start(self, rng: random.Random) -> None:
         """A new process, with nothing in its hands."""
         self.lives += 1
         self.calls, self.ended, self.since = [], [], {}
-        self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, connectors(self.network), rng.random,
+        self.hands = Deliverer(self.services, f"{self.name}-{self.lives}", self.network.now_us, self.connectors, rng.random,
                                uptime=self.network.monotonic, alone=self.alone)
 
 
@@ -67,12 +74,12 @@ class World:
     say: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
-        self.rng = rng = random.Random(self.seed)
+        self.rng = rng = Chance(self.seed)
         self.clocks = Clocks()
         self.wild, self.steady = rng.random() < 0.25, rng.random() < 0.5
         self.disk = Disk(self.act)
         self.store = ModelStore(self.disk, Ticks(self.clocks.wall, self.clocks.uptime, self.clocks.boot), ModelCredentials(CREDENTIALS))
-        services: Any = Services(SETTINGS, self.store, now_us=self.clocks.wall)  # type: ignore[arg-type]
+        services: Any = Services(SETTINGS, self.store, now_us=self.clocks.wall, metrics=METRICS)  # type: ignore[arg-type]
         self.services: Services = services
         self.watch = Watch(self.store, dict(TARGETS), self.steady)
         self.receivers = {name: Receiver(name, kind != "ledger", rng, self.watch.told, secrets=(OLD_SECRET,),
@@ -82,18 +89,19 @@ class World:
         self.only_one = len(self.workers) == 1
         self.workers.append(Worker("apart", services, self.network, alone=True))
         self.poisonous = rng.random() < 0.25
-        self.numbers = random.Random(f"partitions {self.seed}")
+        self.numbers = Chance(f"partitions {self.seed}")
         self.partitioned = self.numbers.random() < 0.5
         self.senders = Senders(rng, self.wild, 2 if self.partitioned else 4)
         self.administration = Administration(rng, self.wild)
         self.follower, self.reader = steps.Follower(), steps.Reader()
-        self.trace: list[str] = []
+        self._trace: list[tuple[int, int, int, str | Callable[[], str]]] = []
         # each seed does some things much more often than others: what is rare together is so in every seed else
-        self.weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
+        weights = [weight * rng.choice((0.2, 1, 1, 4)) for weight in steps.WEIGHTS]
         racy = {**steps.RACY, **(steps.RACY_PARTITIONS if self.partitioned else {})}
         if self.partitioned:  # statements wait for several rounds, so that two take those of one person at once
-            self.weights = [weight * (0.2 if name == "route" else 1) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
-        self.racy = [weight * racy.get(name, 1.0) for name, weight in zip(steps.NAMES, self.weights, strict=True)]
+            weights = [weight * (0.2 if name == "route" else 1) for name, weight in zip(steps.NAMES, weights, strict=True)]
+        self.usual = Weighted(steps.NAMES, weights)
+        self.racy = Weighted(steps.NAMES, [weight * racy.get(name, 1.0) for name, weight in zip(steps.NAMES, weights, strict=True)])
         self.depth, self.rotated = 0, (0, 0)
         self.taken = 0
         self.held: set[str] = set()
@@ -111,7 +119,7 @@ class World:
         """True time, µs."""
         return self.clocks.true
 
-    def partitions(self) -> list[Partition]:
+    def partitions(self) -> Sequence[Partition]:
         """Those in force."""
         return Standing(self.store.outgoing.now.cursors).partitions
 
@@ -121,12 +129,16 @@ class World:
         if self.poisonous and keys and len(self.network.poison) < POISONS and self.rng.random() < 0.05:
             self.network.poison.add(self.rng.choice(keys))
 
-    def note(self, text: str) -> None:
-        """Remember what happened, for the last steps of a failing seed."""
-        line = f"{self.taken:4} {'  ' * self.depth}{(self.clocks.true - steps.BEGIN) / DAY:8.4f}d {text}"
-        self.trace.append(line)
+    def note(self, text: str | Callable[[], str]) -> None:
+        """Remember what happened, for the last steps of a failing seed. A text that takes long to print is given as who prints it."""
+        self._trace.append((self.taken, self.depth, self.clocks.true, text))
         if self.say:
-            self.say(line)
+            self.say(_line(*self._trace[-1]))
+
+    @property
+    def trace(self) -> list[str]:
+        """Everything that happened, a line each."""
+        return [_line(*one) for one in self._trace]
 
     def run(self) -> None:
         """Some days of everything; raises `Broken`."""
@@ -140,12 +152,12 @@ class World:
 
     def only(self, name: str) -> None:
         """One step of this kind, by nobody in particular."""
-        self.step((name,), (1.0,))
+        self.step(ONLY[name])
 
-    def step(self, names: Sequence[str] = steps.NAMES, weights: Sequence[float] = ()) -> None:
+    def step(self, chances: Weighted[str] | None = None) -> None:
         """One step of somebody; a process that is killed in it is started anew."""
         self.taken += 1
-        name = self.rng.choices(names, weights or (self.racy if self.depth else self.weights))[0]
+        name = (chances or (self.racy if self.depth else self.usual)).draw(self.rng)
         worker = self.rng.choice(self.workers) if name in steps.OF_WORKERS else None
         who = worker.name if worker else name
         if who in self.held:
@@ -201,7 +213,7 @@ class World:
     def act(self, where: str) -> None:
         """What happens at a point of the disk: the process is killed, the disk fails, or another process takes a step."""
         self._draw()
-        what = self.rng.choices(*FAULTS)[0]
+        what = FAULTS.draw(self.rng)
         if what == "crash":
             self.note(f"kill -9 at {where}")
             raise Crash
@@ -213,7 +225,7 @@ class World:
             self.clocks.true += self.rng.randrange(5_000)
             try:
                 if where == "commit":
-                    self.step(steps.READERS, (1.0,) * len(steps.READERS))
+                    self.step(READING)
                 else:
                     for _ in range(self.rng.choice((1, 1, 2, 4))):
                         self.step()
@@ -224,7 +236,7 @@ class World:
         self.disk.left = 1 + int(self.rng.expovariate(1 / 25))
 
     def _lateness(self) -> int:
-        most = self.rng.choices(*LATE)[0]
+        most = LATE.draw(self.rng)
         if most > IDLE and self.rng.random() < 0.8:
             self._finish()
         return self.rng.randrange(most)
@@ -235,3 +247,7 @@ class World:
             for _ in range(2 * len(worker.calls)):
                 self.only("exchange")
             self.only("turn")
+
+
+def _line(taken: int, depth: int, true: int, text: str | Callable[[], str]) -> str:
+    return f"{taken:4} {'  ' * depth}{(true - steps.BEGIN) / DAY:8.4f}d {text if isinstance(text, str) else text()}"

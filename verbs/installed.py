@@ -5,6 +5,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from verbs.tables import CANONICAL, KINDS, Row, VerbTable, by_segment
 
@@ -37,10 +38,15 @@ def overlay(base: VerbTable, rows: Sequence[Row], number: int) -> VerbTable:
     `number` is the installation's version, 0 for none. A row that this product no longer understands (a canonical verb
     that is gone) is left out: reading must go on.
     """
+    return replace(_overlaid(base, tuple(rows)), version=number * NUMBERS_A_PRODUCT + base.version)
+
+
+@lru_cache(maxsize=8)
+def _overlaid(base: VerbTable, rows: tuple[Row, ...]) -> VerbTable:
     good = {key(row): row for row in rows if row.canonical in CANONICAL and row.completion_event in KINDS}
     index = {**base.index, **good}
     merged = tuple(index.values())
-    return replace(base, version=number * NUMBERS_A_PRODUCT + base.version, rows=merged, index=index, by_segment=by_segment(merged))
+    return replace(base, rows=merged, index=index, by_segment=by_segment(merged))
 
 
 def versions(map_version: int) -> tuple[int, int]:
@@ -48,6 +54,7 @@ def versions(map_version: int) -> tuple[int, int]:
     return map_version % NUMBERS_A_PRODUCT, map_version // NUMBERS_A_PRODUCT
 
 
+@lru_cache(maxsize=8)  # asked twice in every round of those that read history again after a change
 def differing(old: VerbTable, new: VerbTable) -> frozenset[str]:
     """The verb IRIs of the rows that one of the tables lacks or reads otherwise."""
     keys = [k for k in {**old.index, **new.index} if _meaning(old.index.get(k)) != _meaning(new.index.get(k))]
@@ -58,6 +65,7 @@ def _meaning(row: Row | None) -> tuple[str, str] | None:
     return None if row is None else (row.canonical, row.completion_event)
 
 
+@lru_cache(maxsize=256)
 def spellings(table: VerbTable, iri: str) -> frozenset[str]:
     """Every verb IRI that is looked up as this one: itself, and those that fold to it (the inverse of `[[fold]]`).
 

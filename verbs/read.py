@@ -59,6 +59,8 @@ def activity_type(statement: Mapping[object, object]) -> str:
 def recognised(statement: Mapping[object, object], table: VerbTable) -> list[str]:
     """The providers that the statement's context categories give away (`scorm_profile`), in order."""
     found = _mapping(_mapping(statement.get("context")).get("contextActivities")).get("category")
+    if found is None:
+        return []
     activities = found if isinstance(found, list | tuple) else [found]
     names = (table.categories.get(_text(_mapping(activity).get("id"))) for activity in activities)
     return list(dict.fromkeys(name for name in names if name))
@@ -151,8 +153,8 @@ def _measured(statement: Mapping[object, object], table: VerbTable) -> bool:
 
 
 def _mapping(value: object) -> Mapping[object, object]:
-    # nearly always a dict, and to ask an abstract class costs ten times as much
-    return value if type(value) is dict or isinstance(value, Mapping) else {}
+    # nearly always a dict or nothing, and to ask an abstract class costs ten times as much
+    return value if type(value) is dict or (value is not None and isinstance(value, Mapping)) else {}
 
 
 def _text(value: object) -> str:

@@ -158,6 +158,7 @@ def _outcome(
     return next((line for line in table.outcomes if line.holds(canonical, kind, provider, activity_type, completion, success)), None)
 
 
+@lru_cache(maxsize=4096)
 def _segment(iri: str) -> str:
     last = re.split(r"[/#:]", iri.strip().rstrip("/"))[-1].lower()
     return re.sub(r"\.(?:html|json)\Z", "", last)

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -26,8 +28,7 @@ class Via:
     folded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What a statement means: canonical `verb`; `kind`, the row's completion_event
     (yes | no | by_threshold | opt_in | revoke | never); `outcome`, the status by rule 8 (completed, passed, failed,
     completed_failed, waived, attended, or a held one: passed_incomplete, failed_incomplete, progress, contradiction;

@@ -1,7 +1,6 @@
 """Claims what is due, sends it through the connectors, and records what became of it."""
 from __future__ import annotations
 
-import json
 import logging
 import os
 import random
@@ -11,7 +10,9 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
+
+import orjson
 
 from lrs.errors import StoreUnavailable
 from lrs.services import Services
@@ -48,6 +49,8 @@ PATIENCE = 0.1
 
 TRACED = 3
 """Frames of a traceback, the innermost, that are kept with a fault of our own."""
+
+_PACE = Pace()
 
 log = logging.getLogger("workers.deliver")
 
@@ -94,14 +97,13 @@ class Deliverer:
     told: Callable[[], bool] = never
 
     def __post_init__(self) -> None:
-        self.limits = TargetLimits({name: replace(getattr(one, "pace", Pace()), batch_max=getattr(one, "batch_max", 1))
-                                    for name, one in self.connectors.items()})
+        self.limits = TargetLimits({name: _pace(one) for name, one in self.connectors.items()})
         self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="deliver")
         self._changed = threading.Condition()
         self._out = 0
         self._ended: list[Ended] = []
         self._led = self._closed = False
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[str, TargetRow] = {}
         self._ends: dict[str, float] = {}
         self._calls: dict[str, list[Claimed]] = {}
 
@@ -176,7 +178,7 @@ class Deliverer:
                 if attempts:
                     work.record(attempts, self.limits)
                 return []
-            self._targets = {row.name: Target(row.name, row.connector, row.settings, row.state, row.why) for row in work.targets()}
+            self._targets = {row.name: row for row in work.targets()}
             seconds = lease_seconds(self._targets.values())
             ends = self.uptime() + seconds
             claimed = work.claim_due(room, seconds, self.owner, self.clock(), self.limits, attempts, alone=self.alone)
@@ -232,7 +234,9 @@ class Deliverer:
             # by what really went by since the claim: a wall clock that is set makes no lease longer or shorter
             return self.clock() if ends is None else call[0].lease_until - round((ends - self.uptime()) * SECOND)
 
-        answers = self._answers(call, self._targets.get(call[0].target), clock)
+        row = self._targets.get(call[0].target)
+        target = None if row is None else Target(row.name, row.connector, row.settings, row.state, row.why)
+        answers = self._answers(call, target, clock)
         at = self.clock()
         ended = [Ended(claimed, None if answer is None else self._attempt(claimed, answer, at))
                  for claimed, answer in zip(call, answers, strict=True)]
@@ -248,7 +252,7 @@ class Deliverer:
             return
         try:
             self.services.metrics.attempted(claimed.target, attempt_.state, attempt_.milliseconds / 1000)
-            if attempt_.state != "delivered" or self.services.settings.log_requests:
+            if (attempt_.state != "delivered" or self.services.settings.log_requests) and log.isEnabledFor(logging.INFO):
                 log.info("%s to %s: %s in %.0f ms%s", claimed.id, claimed.target, attempt_.state, attempt_.milliseconds,
                          f" ({attempt_.why[:300]})" if attempt_.why else "", extra=told(self.services, claimed, attempt_))
             if self.services.traces:
@@ -275,7 +279,7 @@ class Deliverer:
             return [wrong for _ in call]
         try:
             deliveries = [self._delivery(claimed, connector) for claimed in call]
-            if isinstance(connector, BatchConnector):
+            if _takes_batches(connector):
                 return send_all(deliveries, lambda rows: connector.send_batch(rows, target),
                                 lambda one: connector.batch_key(one, target),
                                 lambda rows: not self._stopping() and _time_left(rows[0], target, clock))
@@ -296,11 +300,21 @@ class Deliverer:
         return target is not None and target.connector in self.connectors and self.connectors[target.connector].dedupes
 
     def _delivery(self, claimed: Claimed, connector: Connector) -> Delivery:
-        payload = json.loads(claimed.payload)
+        payload = orjson.loads(claimed.payload)
         if connector.name != "webhook":  # a webhook carries the one flat shape and nothing else
             payload = enriched(payload, self.services.store.directory)
         return Delivery(claimed.id, claimed.target, claimed.event, claimed.event_id, claimed.revision, payload,
                         claimed.attempts, claimed.unclear, claimed.lease, claimed.lease_until)
+
+
+def _pace(connector: Connector) -> Pace:
+    pace, most = getattr(connector, "pace", _PACE), getattr(connector, "batch_max", 1)
+    return pace if pace.batch_max == most else replace(pace, batch_max=most)
+
+
+def _takes_batches(connector: Connector) -> TypeGuard[BatchConnector]:
+    # the protocol itself would tell, at twenty times the cost
+    return hasattr(connector, "send_batch")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """How fast a target may be called, and when it must be left alone: pure rules over what is remembered of it."""
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from lrs.schema import Setting
 from lrs.store.protocols.work import Admission, Attempt, Health, TargetRow
@@ -42,6 +45,9 @@ class Pace:
     batch_max: int = 1
 
 
+_PACE = Pace()
+
+
 def pace_settings(pace: Pace) -> tuple[Setting, ...]:
     """The settings by which a target's pace is set; `pace` holds the connector's defaults."""
     return (
@@ -55,10 +61,13 @@ def pace_settings(pace: Pace) -> tuple[Setting, ...]:
 
 def pace_of(target: TargetRow, default: Pace) -> Pace:
     """The target's pace: its settings, else its connector's defaults. A rate without a burst has one second's burst."""
-    rate = target.settings.get("rate_per_second")
-    burst = target.settings.get("burst") or (default.burst if rate is None else max(1, math.ceil(float(rate))))
+    settings = target.settings
+    rate, burst, in_flight = settings.get("rate_per_second"), settings.get("burst"), settings.get("in_flight")
+    if rate is None and not burst and not in_flight:
+        return default
+    burst = burst or (default.burst if rate is None else max(1, math.ceil(float(rate))))
     return Pace(default.rate_per_second if rate is None else float(rate), int(burst),
-                int(target.settings.get("in_flight") or default.in_flight), default.batch_max)
+                int(in_flight or default.in_flight), default.batch_max)
 
 
 def admit(target: TargetRow, pace: Pace, in_flight: int, now: int) -> Admission:
@@ -99,14 +108,15 @@ def judge(target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:
     for attempt in ended:
         calls.setdefault(attempt.lease, []).append(attempt)
     for call in calls.values():
-        target = replace(target, health=_after(target.health, call))
+        target = dataclasses.replace(target, health=_after(target.health, call))
         said = next((one for one in call if one.target_state), None)
         if said is not None and (target.state == "active" or said.target_state == "disabled"):
-            target = replace(target, state=said.target_state, why=said.why)
+            target = dataclasses.replace(target, state=said.target_state, why=said.why)
         since, now = target.health.failing_since, call[-1].at
         if target.state == "active" and since and now - since >= FAILING_FOR:
             days = (now - since) / DAY
-            target = replace(target, state="disabled", why=f"nothing was delivered for {days:.0f} days, the last fault: {call[-1].why}")
+            why = f"nothing was delivered for {days:.0f} days, the last fault: {call[-1].why}"
+            target = dataclasses.replace(target, state="disabled", why=why)
     return target
 
 
@@ -154,7 +164,7 @@ class TargetLimits:
 
     def admit(self, target: TargetRow, in_flight: int, now: int) -> Admission:
         """See `admit`."""
-        return admit(target, pace_of(target, self.paces.get(target.connector, Pace())), in_flight, now)
+        return admit(target, pace_of(target, self.paces.get(target.connector, _PACE)), in_flight, now)
 
     def judge(self, target: TargetRow, ended: Sequence[Attempt]) -> TargetRow:
         """See `judge`."""

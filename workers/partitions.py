@@ -8,9 +8,9 @@ true, "of this partition everything up to here was judged", whatever number of p
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 import orjson
@@ -18,7 +18,7 @@ import orjson
 from lrs.completions.subjects import identifier, unknown_subject
 from lrs.statements.record import Record
 from lrs.store.open_store import Store
-from lrs.store.protocols.work import Cursor, Output
+from lrs.store.protocols.work import BEGINNING, Cursor, Output
 
 ROUTE = "route"
 LAYOUT = "routing"
@@ -65,13 +65,13 @@ class Standing:
 
     cursors: Mapping[str, Cursor]
 
-    @cached_property
+    @property
     def layout(self) -> Cursor:
         """The cursor that says how many partitions there are."""
-        return self.cursors.get(LAYOUT, Cursor())
+        return self.cursors.get(LAYOUT, BEGINNING)
 
-    @cached_property
-    def partitions(self) -> list[Partition]:
+    @property
+    def partitions(self) -> Sequence[Partition]:
         """Those in force."""
         return partitions(max(1, self.layout.seq))
 
@@ -94,7 +94,7 @@ class Standing:
 
     def of(self, partition: Partition) -> Cursor:
         """Where it stands."""
-        return self.cursors.get(partition.consumer, Cursor())
+        return self.cursors.get(partition.consumer, BEGINNING)
 
     def judged(self, store: Store, record: Record) -> bool:
         """Whether the statement may have been judged."""
@@ -103,9 +103,10 @@ class Standing:
         return record.seq <= self.of(self.partitions[number_of(store, record, len(self.partitions)) - 1]).seq
 
 
-def partitions(of: int) -> list[Partition]:
+@lru_cache(maxsize=64)
+def partitions(of: int) -> Sequence[Partition]:
     """All of so many."""
-    return [Partition(number, of) for number in range(1, of + 1)]
+    return tuple(Partition(number, of) for number in range(1, of + 1))
 
 
 def standing(store: Store) -> Standing:

@@ -29,7 +29,7 @@ from lrs.statements.record import Record
 from lrs.statements.terms import terms_of
 from lrs.store.open_store import Store
 from lrs.store.protocols.directory import Change
-from lrs.store.protocols.work import Cursor, Output
+from lrs.store.protocols.work import BEGINNING, Cursor, Output
 from verbs.installed import differing, spellings
 from workers.partitions import LAYOUT, standing
 from workers.round import Round
@@ -55,17 +55,20 @@ class Reread:
     owed: int = 0
 
 
+_NOTHING = Reread()
+
+
 def reread_once(services: Services, n: int | None = None) -> Reread:
     """Read at most n statements again (None: as many as pay): their readings in writes of `SLICE`, in one more write
     what follows from them and the cursor."""
     store = services.store
     at = standing(store)
-    was, began, shared = at.cursors.get(CONSUMER, Cursor()), at.cursors.get(BEGAN, Cursor()), len(at.partitions) > 1
+    was, began, shared = at.cursors.get(CONSUMER, BEGINNING), at.cursors.get(BEGAN, BEGINNING), len(at.partitions) > 1
     changes = store.directory.changes(was.change, LOOK)
     open_ = [change for change in changes if change.kind in KINDS]
     if not open_:
         if len(changes) < LOOK:
-            return Reread()
+            return _NOTHING
         store.work.advance(CONSUMER, was, Cursor(0, changes[-1].n), Round(store, now=services.now_us()).output())
         return Reread(1)
     layout = [(LAYOUT, at.layout)]

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import orjson
+from msgspec.structs import replace
 
 from lrs.completions.catalogue import Catalogue, former_keys
 from lrs.completions.events import AWARDED, COMPLETED, TAKING, last_word
@@ -124,8 +125,10 @@ class Round:
         if change.kind == "identifier":
             person = self._store.directory.person_by_identifier([change.key]).get(change.key)
             if person is not None:
-                for subject in {unknown_subject([change.key]), self._addressed().get(change.key, "")} - {""}:
-                    self._rebind(subject, person)
+                # in this order: which is met first decides what is published first
+                for subject in dict.fromkeys((unknown_subject([change.key]), self._addressed().get(change.key, ""))):
+                    if subject:
+                        self._rebind(subject, person)
         elif change.kind in ("person", "course"):
             self._released.append((change.kind, change.key))
 

@@ -9,10 +9,11 @@ again.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lrs.services import Services
-from lrs.store.protocols.work import Cursor
+from lrs.store.protocols.work import BEGINNING, Cursor
 from lrs.traces import REQUEST
 from lrs.traces import ROUTE as SPAN
 from workers import reread
@@ -45,6 +46,9 @@ class Routed:
     lost: bool = False
 
 
+_NOTHING = Routed()
+
+
 def route_once(services: Services, n: int = SLICE, partition: Partition = WHOLE) -> Routed:
     """Route at most n statements and n directory changes, then read again one slice of what a changed course or map
     touches; of each, output and cursor are one write. Of several partitions the first one reads again.
@@ -58,6 +62,8 @@ def route_once(services: Services, n: int = SLICE, partition: Partition = WHOLE)
     if routed.lost or partition.number > 1:
         return routed
     again = reread.reread_once(services)
+    if not again.slices:
+        return routed
     return Routed(routed.statements, routed.changes + again.slices, routed.published + again.published, routed.owed + again.owed)
 
 
@@ -70,7 +76,7 @@ def _route(services: Services, n: int, partition: Partition = WHOLE) -> Routed:
     changes = store.directory.changes(was.change, n)
     records = store.statements.follow(was.seq, min(n * partition.of, max(n, READ_MOST)))
     if not changes and not records:
-        return Routed()
+        return _NOTHING
     began = time.monotonic()
     round_ = Round(store, now=services.now_us(), shared=shared)
     for change in changes:
@@ -80,7 +86,7 @@ def _route(services: Services, n: int, partition: Partition = WHOLE) -> Routed:
     for record in own:
         # what was judged before, in partitions of another number, must say nothing twice though the map be another one by now
         (round_.take_again if record.seq <= at.before and record.voids is None else round_.take)(record)
-    output = round_.output([(LAYOUT, at.layout), (again, at.cursors.get(again, Cursor()))])
+    output = round_.output([(LAYOUT, at.layout), (again, at.cursors.get(again, BEGINNING))])
     now = Cursor(records[-1].seq if records else was.seq, changes[-1].n if changes else was.change)
     for start in range(0, len(round_.readings), reread.SLICE):
         # stored by a process that had not yet heard of the map in force
@@ -104,7 +110,7 @@ class Routing:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._partitions: list[Partition] = []
+        self._partitions: Sequence[Partition] = ()
         self._at = 0
         self._stay = self._look = 0.0
         self._seen: dict[str, Cursor] = {}
@@ -127,7 +133,7 @@ class Routing:
                 lost += routed.lost
             self._next()
         if lost:
-            self._partitions = []  # the number may be another one now
+            self._partitions = ()  # the number may be another one now
         return lost
 
     def _lay_out(self, wanted: int) -> None:

@@ -71,7 +71,8 @@ class Catalogue:
         for course in list(self._courses.values()):
             parts = tuple(dict.fromkeys(map(self.canonical, course.all_of)))
             au = self.canonical(course.single_au) if course.single_au else ""
-            self._courses[course.id] = replace(course, single_au=au, all_of=parts)
+            if (au, parts) != (course.single_au, course.all_of):
+                self._courses[course.id] = replace(course, single_au=au, all_of=parts)
         self._parts: dict[str, list[Role]] = {}
         for course in self._courses.values():
             named = ((course.single_au,) if course.single_au else (), course.all_of)
@@ -184,6 +185,7 @@ def product_alias(activity_id: str) -> str:
     return activity_id
 
 
+@lru_cache(maxsize=16_384)
 def spellings(activity_id: str) -> frozenset[str]:
     """Every id under which senders may write this activity: itself, and for an Open edX course all three (rule 1a)."""
     text = unquote(activity_id) if "%" in activity_id else activity_id
@@ -230,4 +232,4 @@ def _folded_type(kind: str) -> str:
 
 
 def _map(value: object) -> Mapping[object, object]:
-    return value if type(value) is dict or isinstance(value, Mapping) else {}
+    return value if type(value) is dict or (value is not None and isinstance(value, Mapping)) else {}

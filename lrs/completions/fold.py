@@ -2,7 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 from lrs.completions.events import COMPLETED, OF_CREDENTIAL, REVOKED, UPDATED, payload
 from lrs.completions.model import CREDENTIAL, Course, Evidence, LastWord, Person, Publication
@@ -17,8 +20,7 @@ Feed = Callable[[str], LastWord | None]
 """What was last said under an achievement id; None where nothing was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(msgspec.Struct, frozen=True):
     """The new state, what to publish (held by the caller while `needs_person(subject)`), and `onward`: further
     (key of a course state, evidence) pairs of the same subject to fold, in a loop until there are none."""
 
@@ -85,7 +87,7 @@ def fold(
         )
         windows.append(window)
         publications.append(publication(event, window, said, course=course, subject=subject, person=person, now_us=now_us))
-    return Folded(replace(new, windows=tuple(windows)), tuple(publications))
+    return Folded(CourseState(new.evidence, new.placed, tuple(windows)), tuple(publications))
 
 
 def standings(state: CourseState, course: Course) -> list[Standing]:

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from lrs.completions.catalogue import Catalogue, ProviderRules, Role
 from lrs.completions.model import CREDENTIAL, Evidence
@@ -48,8 +50,7 @@ HELD: Mapping[str, str] = {
 SENT = frozenset({"completed", "passed", "failed", "completed_failed", "waived"})
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """`evidence`: (key of the course state, evidence) pairs to fold, for the learner that `identifiers` name
     (normal forms, the naming one first; not always the actor). A key `cmi5:<registration>` is folded like a
     course and publishes nothing; a key `credential:<activity id>` publishes credential events (rule 20). `hold`: ''
@@ -85,7 +86,7 @@ def judge(
         flags += tuple(reading.score.flag.split())
     silent = said.silence()
     if silent is not None:
-        return replace(silent, identifiers=said.learner, flags=flags)
+        return Judgement((), said.learner, silent.hold, silent.rule, silent.why, flags)
     if reading.verb == "attended" or reading.verb == "mastered" or said.verb_iri in CREDENTIAL_REVOKES:
         base = _evidence(statement, reading, seq, at, "", provider, source or provider, voided)
         found = _attendance(said, base, catalogue) if reading.verb == "attended" else _credential(said, base, catalogue)
@@ -376,9 +377,12 @@ def _finite(number: float | None) -> float | None:
 
 
 def _listed(value: object) -> list[Mapping[object, object]]:
+    if value is None:
+        return []
     found = value if isinstance(value, list | tuple) else [value]
-    return [item for item in found if isinstance(item, Mapping)]
+    return [item for item in found if type(item) is dict or isinstance(item, Mapping)]
 
 
 def _map(value: object) -> Mapping[object, object]:
-    return value if isinstance(value, Mapping) else {}
+    # nearly always a dict or nothing, and to ask an abstract class costs ten times as much
+    return value if type(value) is dict or (value is not None and isinstance(value, Mapping)) else {}

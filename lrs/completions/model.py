@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 CREDENTIAL = "credential:"
 """Prefix of the keys under which badges and certificates are folded, apart from courses (rule 20)."""
 
@@ -47,8 +49,7 @@ class Person:
     identifiers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One statement that speaks for an achievement. `at` is µs since 1970 of its (clamped) timestamp."""
 
     seq: int

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from lrs.completions.model import Evidence
 
@@ -16,8 +17,7 @@ NEUTRAL = frozenset({"scored", "registration_passed", "withdrawn", "attended"})
 """Evidence that opens no window and has no status of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """`at` (µs), `source`, `duration` are those of the first evidence that gave the status. `score_scaled` and
     `score_raw` are the best that belongs to the status; `own_score` is False where only a `scored` gave it.
     `statements`: the ids of all evidence that stands, in order of time."""

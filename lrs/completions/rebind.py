@@ -1,7 +1,10 @@
 """Merge two states that turned out to be one: of an identifier and its person, or of an alias and its course."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import dataclasses
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from lrs.completions.events import REVOKED
 from lrs.completions.fold import Feed, fold, going_on, publication
@@ -65,7 +68,7 @@ def merge_states(
     """
     evidence = {seq: replace(e, activity=course.id if e.activity == alias else e.activity) for seq, e in from_alias.evidence.items()}
     return _merged(replace(from_alias, evidence=evidence), into, held=needs_person(subject), subject=subject,
-                   named=replace(course, id=alias), course=course, person=person, now_us=now_us,
+                   named=dataclasses.replace(course, id=alias), course=course, person=person, now_us=now_us,
                    feed=feed)  # fmt: skip
 
 

@@ -1,15 +1,14 @@
 """What is known of one subject in one course: the evidence, the windows, and what was published of each."""
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from lrs.completions.model import Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One achievement. `n` is its number and `id` its event id, both given when it was opened and never changed.
 
     `anchor` is the time (µs) of the evidence that opened it, `opened` that evidence's seq. `registration` is set in
@@ -29,41 +28,33 @@ class Window:
     revoked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CourseState:
+class CourseState(msgspec.Struct, frozen=True):
     """`evidence` by statement seq; `placed`: the window number of each seq that belongs to one. Never mutated."""
 
-    evidence: Mapping[int, Evidence] = field(default_factory=dict)
-    placed: Mapping[int, int] = field(default_factory=dict)
+    evidence: Mapping[int, Evidence] = msgspec.field(default_factory=dict)
+    placed: Mapping[int, int] = msgspec.field(default_factory=dict)
     windows: tuple[Window, ...] = ()
+
+
+class _Kept(msgspec.Struct, forbid_unknown_fields=True):
+    """A state as it is written down. Optional fields of its rows are left out where they hold their default: a course that
+    repeats its verdict stays small."""
+
+    evidence: Sequence[Evidence]
+    placed: Sequence[tuple[int, int]]
+    windows: tuple[Window, ...]
+
+
+_ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder(_Kept)
 
 
 def to_json(state: CourseState) -> bytes:
     """The state as JSON text; equal states give equal bytes, and `from_json` gives the very state back."""
-    value = {
-        "evidence": [_row(state.evidence[seq], _EVIDENCE) for seq in sorted(state.evidence)],
-        "placed": sorted([seq, n] for seq, n in state.placed.items()),
-        "windows": [_row(w, _WINDOW) for w in state.windows],
-    }
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    evidence = state.evidence
+    return _ENCODER.encode(_Kept([evidence[seq] for seq in sorted(evidence)], sorted(state.placed.items()), state.windows))
 
 
 def from_json(text: bytes | str) -> CourseState:
-    """The state that `to_json` wrote. Raises ValueError or TypeError for anything else."""
-    value = json.loads(text)
-    evidence = [Evidence(**row) for row in value["evidence"]]
-    return CourseState(
-        {e.seq: e for e in evidence},
-        dict(value["placed"]),
-        tuple(Window(**row) for row in value["windows"]),
-    )
-
-
-def _row(one: Evidence | Window, defaults: Mapping[str, object]) -> dict[str, object]:
-    """Its fields. Optional ones are left out where they hold their default: a course that repeats its verdict stays small."""
-    return {name: value for name, default in defaults.items() if (value := getattr(one, name)) != default}
-
-
-# a field that must be given has MISSING, which nothing is equal to
-_EVIDENCE: Mapping[str, object] = {one.name: one.default for one in fields(Evidence)}
-_WINDOW: Mapping[str, object] = {one.name: one.default for one in fields(Window)}
+    """The state that `to_json` wrote. Raises ValueError for anything else."""
+    kept = _DECODER.decode(text)
+    return CourseState({one.seq: one for one in kept.evidence}, dict(kept.placed), kept.windows)

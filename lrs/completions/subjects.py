@@ -33,7 +33,7 @@ def identifier(actor: object) -> list[str]:
     `mbox:a@b` (lower case; its two SHA-1 forms follow, so that a person known by hash only is met), `sha1:<hex>`,
     `account:<homePage>|<name>`, `openid:<uri>`. Empty for an actor without identifier, an anonymous one, or nobody.
     """
-    if not isinstance(actor, Mapping):
+    if not (type(actor) is dict or isinstance(actor, Mapping)):
         return []
     found: list[str] = []
     mbox, sha1, openid, account = (actor.get(k) for k in ("mbox", "mbox_sha1sum", "openid", "account"))
@@ -41,7 +41,7 @@ def identifier(actor: object) -> list[str]:
         found += email_identifiers(mbox[7:])
     if isinstance(sha1, str) and _SHA1.fullmatch(sha1.lower()) and sha1.lower() not in _NOBODY_SHA1:
         found.append(f"sha1:{sha1.lower()}")
-    if isinstance(account, Mapping):
+    if type(account) is dict or (account is not None and isinstance(account, Mapping)):
         home, name = account.get("homePage"), account.get("name")
         if isinstance(home, str) and isinstance(name, str) and home and name:
             found.append(f"account:{home}|{name}")

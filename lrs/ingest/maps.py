@@ -75,6 +75,7 @@ def to_json(installed: Installed) -> bytes:
     return json.dumps({"rows": rows, "providers": rules, **whole}, ensure_ascii=False).encode()
 
 
+@lru_cache(maxsize=16)
 def from_json(body: bytes) -> Installed:
     """The document that `to_json` wrote; empty for b""."""
     value: Mapping[str, Any] = json.loads(body) if body else {}

@@ -39,6 +39,7 @@ class _Read:
     timed: bool
 
 
+@lru_cache(maxsize=1024)  # of one statement it is asked several times: by the rules and by whoever judges
 def instant(text: str) -> Instant | None:
     """The instant that an ISO 8601 timestamp names (no zone: UTC); None if it is no timestamp that we can read."""
     read = _read(text)

@@ -1,13 +1,14 @@
 """Who is given which of the deliveries that are due, and what becomes of one whose worker ended: the rules of every store, pure."""
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TypeVar
 
+import orjson
+
+from lrs.statements.instants import printed
 from lrs.store.protocols.work import Admission, Attempt, Limits, TargetRow
 
 COMPANY = 2
@@ -121,10 +122,9 @@ def as_told(event: str, payload: bytes, *, got: bool, tried: bool) -> tuple[str,
     if event.endswith(".revoked") and not got and not tried:
         return None
     if event == "learning.updated" and not got:
-        said = {**json.loads(payload), "event": "learning.completed"}
-        return "learning.completed", json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        return "learning.completed", orjson.dumps({**orjson.loads(payload), "event": "learning.completed"})
     return event, payload
 
 
 def _utc(us: int) -> str:
-    return datetime.fromtimestamp(us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return printed(us)[:19] + "Z"

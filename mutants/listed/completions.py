@@ -79,6 +79,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/workers/test_route.py::test_a_target_is_not_told_what_only_it_has_said",)),
     Mutant(
         "an-address-learned-as-a-hash", "A learner who waits under an address is met by its hash.", ROUND,
-        '{unknown_subject([change.key]), self._addressed().get(change.key, "")} - {""}', "{unknown_subject([change.key])}",
+        '(unknown_subject([change.key]), self._addressed().get(change.key, ""))', "(unknown_subject([change.key]),)",
         ("tests/workers/test_route.py::test_a_person_whom_the_directory_knows_by_a_hash_only_is_met_by_address",)),
 )

@@ -1,11 +1,13 @@
 """Deliveries in memory: owed once, claimed by lease within the limits of each target, in order per achievement."""
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import lru_cache
 
-from lrs.store.claiming import AHEAD_MAX_US, Standing, after_loss, as_told, calls, held_back, is_suspect, judged, shares
+import msgspec
+import orjson
+
+from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, is_suspect, judged, shares
 from lrs.store.protocols.work import (
     Attempt,
     Claimed,
@@ -29,8 +31,8 @@ UNLIMITED = Unlimited()
 
 
 def every_target(out: Outgoing) -> list[TargetRow]:
-    """All targets, by name."""
-    return [out.targets[name] for name in sorted(out.targets)]
+    """All targets, by name: they are kept so."""
+    return list(out.targets.values())
 
 
 def owe(out: Outgoing, target: str, event: Published, now: int) -> None:
@@ -38,6 +40,7 @@ def owe(out: Outgoing, target: str, event: Published, now: int) -> None:
     key = webhook_id(target, event.event_id, event.revision)
     if key not in out.owed:
         out.owed[key] = Owed(key, target, event.event, event.event_id, event.revision, event.body, now, len(out.owed), due=now)
+        out.revisions[target, event.event_id] = (*out.revisions.get((target, event.event_id), ()), key)
     if not event.event.endswith(".revoked"):
         return
     earlier = before(out, target, event.event_id, event.revision)
@@ -48,7 +51,13 @@ def owe(out: Outgoing, target: str, event: Published, now: int) -> None:
 
 def before(out: Outgoing, target: str, event_id: str, revision: int) -> list[Owed]:
     """The earlier revisions of an achievement at a target."""
-    return [one for one in out.owed.values() if one.event_id == event_id and one.target == target and one.revision < revision]
+    keys, owed = out.revisions.get((target, event_id), ()), out.owed
+    return [one for key in keys if (one := owed[key]).revision < revision] if len(keys) > 1 else []
+
+
+def unfinished(out: Outgoing) -> list[Owed]:
+    """Those that a claim may have to do with: what is due at some time, and what somebody holds."""
+    return [row for row in out.owed.values() if row.due is not None or row.state == "leased"]
 
 
 def cancel(out: Outgoing, rows: Iterable[Owed], why: str) -> None:
@@ -66,15 +75,21 @@ def cancel_unsent(out: Outgoing, event_id: str) -> None:
 
 def release_parked(out: Outgoing, kind: str, key: str, now: int) -> None:
     """Make parked deliveries about this person or course due."""
-    for row in list(out.owed.values()):
-        if row.state in ("parked", "leased") and about(row, kind) == key:
+    for row in [row for row in out.owed.values() if row.state in ("parked", "leased")]:
+        if about(row, kind) == key:
             out.owed[row.id] = changed(row, released=True) if row.state == "leased" else changed(row, state="waiting", due=now)
 
 
 def about(row: Owed, kind: str) -> str | None:
     """The employee id or the course id of a delivery."""
-    body = json.loads(row.payload)
-    return (body.get("user") or {}).get("externalId") if kind == "person" else (body.get("course") or {}).get("id")
+    person, course = _about(row.payload)
+    return person if kind == "person" else course
+
+
+@lru_cache(maxsize=4096)
+def _about(payload: bytes) -> tuple[str | None, str | None]:
+    body = orjson.loads(payload)
+    return (body.get("user") or {}).get("externalId"), (body.get("course") or {}).get("id")
 
 
 class ModelDeliveries:
@@ -83,6 +98,7 @@ class ModelDeliveries:
     _file: File[Outgoing]
     _wall: Callable[[], int]
     _ticks: Ticks
+    _found: tuple[Outgoing, list[Owed]] | None = None
 
     def lease_time(self) -> int | None:
         """The time by which leases go, µs; None where it must be written down first."""
@@ -97,8 +113,9 @@ class ModelDeliveries:
         """The deliveries of at most n calls that are due, leased in one commit that also records what `ended`."""
         if not ended:
             out = self._file.read()
-            leases = peeked(out.clock, self._ticks)
-            if not (is_mending_due(out, now, FOR_EVER if leases is None else leases) or open_targets(out, now, leases or 0, limits, alone)):
+            leases, rows = peeked(out.clock, self._ticks), self._unfinished(out)
+            if not (is_mending_due(out, rows, now, FOR_EVER if leases is None else leases)
+                    or any(open_targets(out, rows, due_by_target(rows, now, alone), now, leases or 0, limits))):
                 return []
         with self._file.write() as out:
             record(out, ended, limits)
@@ -108,7 +125,14 @@ class ModelDeliveries:
     def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
         """Whether a claim `alone` may find something now."""
         out = self._file.read()
-        return bool(open_targets(out, now, peeked(out.clock, self._ticks) or 0, limits, alone=True))
+        rows = self._unfinished(out)
+        return any(open_targets(out, rows, due_by_target(rows, now, True), now, peeked(out.clock, self._ticks) or 0, limits))
+
+    def _unfinished(self, out: Outgoing) -> list[Owed]:
+        """Those of a snapshot, which never changes: found once."""
+        if self._found is None or self._found[0] is not out:
+            self._found = out, unfinished(out)
+        return self._found[1]
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended; a stale lease changes nothing."""
@@ -221,44 +245,53 @@ def _replayed(out: Outgoing, wanted: Wanted) -> list[str]:
     return list(dict.fromkeys([*(row.id for row in chosen), *later]))
 
 
-def is_mending_due(out: Outgoing, now: int, leases: int) -> bool:
-    """Whether a lease has ended, or a delivery is due later than any may be."""
+def is_mending_due(out: Outgoing, rows: Sequence[Owed], now: int, leases: int) -> bool:
+    """Whether a lease has ended, or a delivery is due later than any may be. `rows`: those `unfinished`."""
     return any(row.due <= leases if row.state == "leased" else row.due > now + AHEAD_MAX_US
-               for row in out.owed.values() if row.due is not None and row.target in out.targets)
+               for row in rows if row.due is not None and row.target in out.targets)
 
 
-def open_targets(out: Outgoing, now: int, leases: int, limits: Limits, alone: bool = False) -> list[Standing]:
-    """Those targets that something is due for (`alone`: a suspect) and that may be called now."""
-    due = {row.target for row in out.owed.values() if row.due is not None and row.due <= now
-           and row.state != "leased" and is_suspect(row.lost) == alone}
-    found = []
+def due_by_target(rows: Sequence[Owed], now: int, alone: bool) -> dict[str, list[Owed]]:
+    """Those that are due (`alone`: suspects), by target."""
+    due: dict[str, list[Owed]] = {}
+    for row in rows:
+        if row.state != "leased" and row.due is not None and row.due <= now and (row.lost >= COMPANY) == alone:
+            due.setdefault(row.target, []).append(row)
+    return due
+
+
+def open_targets(out: Outgoing, rows: Sequence[Owed], due: Container[str], now: int, leases: int, limits: Limits) -> Iterator[Standing]:
+    """Those targets that something is `due` for and that may be called now. `rows`: those `unfinished`."""
+    if not due:
+        return
+    held = [row for row in rows if row.state == "leased" and row.due is not None and row.due > leases]
     for target in every_target(out):
         if target.state != "active" or target.name not in due:
             continue
-        in_flight = len({row.lease for row in out.owed.values()
-                         if row.state == "leased" and row.target == target.name and row.due is not None and row.due > leases})
+        in_flight = len({row.lease for row in held if row.target == target.name}) if held else 0
         admission = limits.admit(target, in_flight, now)
         if admission.calls > 0:
-            found.append(Standing(target, in_flight, admission))
-    return found
+            yield Standing(target, in_flight, admission)
 
 
 def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits, alone: bool = False) -> list[Claimed]:
     """Lease the deliveries of at most n calls for `lease` µs from `leases` on; `alone`: those of one call, that of a suspect."""
-    _find_lost(out, now, leases, limits)
-    leased = [row for row in out.owed.values() if row.state == "leased"]
+    rows = unfinished(out)
+    if _find_lost(out, rows, now, leases, limits):
+        rows = unfinished(out)
+    leased = [row for row in rows if row.state == "leased"]
     holders = [row.owner for row in leased if is_suspect(row.lost)]
     if held_back(alone, owner, holders, any(row.owner == owner for row in leased)):
         return []
     n = min(n, 1) if alone else n
     waiting, standing = {}, {}
-    for one in open_targets(out, now, leases, limits, alone):
+    due = due_by_target(rows, now, alone)
+    for one in open_targets(out, rows, due, now, leases, limits):
         name, admission = one.target.name, one.admission
-        due = [row for row in out.owed.values() if row.target == name and row.due is not None and row.due <= now and row.state != "leased"
-               and is_suspect(row.lost) == alone
-               and not any(one.state in BLOCKING for one in before(out, row.target, row.event_id, row.revision))]
-        due = sorted(due, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
-        if found := calls(due, admission.batch, lambda row: row.lost):
+        ready = [row for row in due[name] if len(out.revisions[name, row.event_id]) == 1
+                 or not any(one.state in BLOCKING for one in before(out, name, row.event_id, row.revision))]
+        ready = sorted(ready, key=lambda row: (row.due, row.order))[:min(admission.calls, n) * admission.batch]
+        if found := calls(ready, admission.batch, lambda row: row.lost):
             waiting[name], standing[name] = found[:admission.calls], one
     claimed: list[Claimed] = []
     for name, count in shares(n, standing, waiting).items():
@@ -267,7 +300,8 @@ def claim(out: Outgoing, n: int, leases: int, lease: int, owner: str, now: int, 
             out.leases += 1
             claimed += [one for row in call if (one := _lease(out, row.id, f"lease-{out.leases}", owner, leases + lease)) is not None]
         tokens = None if health.tokens is None else health.tokens - count
-        out.targets[name] = replace(target, health=replace(health, served_at=now, tokens=tokens))
+        out.targets[name] = TargetRow(name, target.connector, target.settings, target.state, target.why,
+                                      msgspec.structs.replace(health, served_at=now, tokens=tokens))
     for one in claimed if alone else ():
         out.alone[one.id] = out.alone.get(one.id, 0) + 1
     return claimed
@@ -284,16 +318,22 @@ def _lease(out: Outgoing, key: str, lease: str, owner: str, until: int) -> Claim
     return Claimed(key, row.target, told[0], row.event_id, row.revision, told[1], row.attempts, row.unclear, lease, until)
 
 
-def _find_lost(out: Outgoing, now: int, leases: int, limits: Limits) -> None:
-    for row in list(out.owed.values()):
-        if row.state in ("pending", "waiting") and row.due is not None and row.due > now + AHEAD_MAX_US:
-            out.owed[row.id] = changed(row, due=now)
-        elif row.state == "leased" and row.due is not None and row.due <= leases:
-            loss = after_loss(row.lost, row.owner, row.due, now, limits.lone_waits)
+def _find_lost(out: Outgoing, rows: Sequence[Owed], now: int, leases: int, limits: Limits) -> bool:
+    """Whether one of them was waiting for too long, or its worker ended."""
+    found = False
+    for row in rows:
+        if row.due is None:
+            continue
+        if row.state in ("pending", "waiting"):
+            if row.due > now + AHEAD_MAX_US:
+                out.owed[row.id], found = changed(row, due=now), True
+        elif row.state == "leased" and row.due <= leases:
+            loss, found = after_loss(row.lost, row.owner, row.due, now, limits.lone_waits), True
             out.owed[row.id] = changed(row, state=loss.state, lost=loss.lost, due=loss.due, why=loss.why, lease="", owner="", unclear=True,
                                        released=False)
             if loss.noted:
                 _note(out, Attempt(row.id, "", now, loss.state, row.attempts, None, loss.why))
+    return found
 
 
 def _note(out: Outgoing, attempt: Attempt) -> None:
@@ -302,7 +342,7 @@ def _note(out: Outgoing, attempt: Attempt) -> None:
 
 def record(out: Outgoing, attempts: Sequence[Attempt], limits: Limits) -> int:
     """Write how attempts ended and what it makes of their targets; how many were written."""
-    written = []
+    written: list[tuple[str, Attempt]] = []
     for one in attempts:
         row = out.owed.get(one.id)
         if row is None or row.lease != one.lease or row.state != "leased":
@@ -314,6 +354,6 @@ def record(out: Outgoing, attempts: Sequence[Attempt], limits: Limits) -> int:
         state, due = ("waiting", one.at) if one.state == "parked" and row.released else (one.state, one.due)
         out.owed[one.id] = changed(row, state=state, attempts=one.attempts, due=due if state == "waiting" else None,
                                    why=one.why, lease="", owner="", unclear=one.unclear, lost=0, tried=tried)
-    for target, _ in judged(every_target(out), written, limits):
+    for target, _ in judged(every_target(out), written, limits) if written else ():
         out.targets[target.name] = target
     return len(written)

@@ -134,6 +134,8 @@ def _put(log: Log, new: Prepared, seq: int) -> None:
     log.rows[seq] = Row(Record(new.id, seq, body, new.reading, new.credential_id, new.provider, new.target, new.voids, voided,
                                effective), frozenset(new.terms), new.may_void_any)
     log.ids[new.id] = log.highest = seq
+    if new.voids is not None:
+        log.voids[new.voids] = (*log.voids.get(new.voids, ()), seq)
 
 
 def _void_target(log: Log, new: Prepared) -> bool:
@@ -153,9 +155,8 @@ def _void_target(log: Log, new: Prepared) -> bool:
 
 def _voided_before(log: Log, new: Prepared) -> bool:
     voided = False
-    for seq, row in list(log.rows.items()):
-        if row.record.voids != new.id:
-            continue
+    for seq in log.voids.get(new.id, ()):
+        row = log.rows[seq]
         if new.voids is None and (row.may_void_any or row.record.provider == new.provider):
             voided = True
         else:

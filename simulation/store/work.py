@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
-from lrs.store.protocols.work import Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow, fingerprint
+from lrs.store.protocols.work import BEGINNING, Cursor, FeedRow, Health, Output, Published, StateRow, TargetRow, fingerprint
 from lrs.store.sqlite.clock import Ticks
 from simulation.disk import File
 from simulation.store import deliveries
@@ -21,7 +22,7 @@ class ModelWork(ModelDeliveries):
 
     def cursor(self, consumer: str) -> Cursor:
         """Where the consumer stands."""
-        return self._file.read().cursors.get(consumer, Cursor())
+        return self._file.read().cursors.get(consumer, BEGINNING)
 
     def cursors(self) -> dict[str, Cursor]:
         """Every consumer's cursor."""
@@ -31,7 +32,7 @@ class ModelWork(ModelDeliveries):
         """Output and cursor in one write; False if the cursor is not `was` any more, or a fence has moved."""
         created = self._wall()
         with self._file.write() as out:
-            moved = any(out.cursors.get(name, Cursor()) != at for name, at in ((consumer, was), *output.fences)) or not stands(out, output)
+            moved = any(out.cursors.get(name, BEGINNING) != at for name, at in ((consumer, was), *output.fences)) or not stands(out, output)
             if not moved:
                 write_output(out, output, created)
                 out.cursors[consumer] = now
@@ -67,7 +68,7 @@ class ModelWork(ModelDeliveries):
     def feed(self, after: int, limit: int) -> list[FeedRow]:
         """At most `limit` rows with n > after, oldest first."""
         rows = self._file.read().feed
-        return [FeedRow(one.n, one.body) for one in rows if one.n > after][:limit]
+        return [FeedRow(one.n, one.body) for one in islice((one for one in rows if one.n > after), limit)]
 
     def feed_length(self) -> int:
         """The number of the last row of the feed."""
@@ -79,7 +80,8 @@ class ModelWork(ModelDeliveries):
         with self._file.write() as out:
             new = target.name not in out.targets
             if new:
-                out.targets[target.name] = TargetRow(target.name, target.connector, dict(target.settings))
+                there = {**out.targets, target.name: TargetRow(target.name, target.connector, dict(target.settings))}
+                out.targets = {name: there[name] for name in sorted(there)}
         return new
 
     def targets(self) -> list[TargetRow]:
@@ -115,7 +117,7 @@ class ModelWork(ModelDeliveries):
 
 def states_of(out: Outgoing, subject: str) -> list[StateRow]:
     """The subject's, by course."""
-    return [out.states[key] for key in sorted(out.states) if key[0] == subject]
+    return [out.states[key] for key in sorted(key for key in out.states if key[0] == subject)]
 
 
 def stands(out: Outgoing, output: Output) -> bool:

@@ -1,11 +1,11 @@
 """Properties of folding that hold for any evidence: exact round trip, idempotence, no dependence on the order of arrival."""
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lrs.completions.catalogue import Catalogue
 from lrs.completions.events import last_word

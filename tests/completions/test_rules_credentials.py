@@ -1,10 +1,9 @@
 """Rule 20: badges and certificates are awarded and revoked, and complete nothing."""
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from completion_flow import ANN, COURSE, Flow, statement
+from msgspec.structs import replace
 
 from lrs.completions.catalogue import Catalogue, ProviderRules
 from lrs.completions.judge import judge

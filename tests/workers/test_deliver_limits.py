@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def test_no_more_calls_are_admitted_than_the_burst_and_the_rate_allow(steps: lis
         admission = admit(row, pace, 0, now)
         got = min(wanted, admission.calls)
         taken += got
-        row = replace(row, health=replace(admission.health, tokens=(admission.health.tokens or 0) - got))
+        row = replace(row, health=msgspec.structs.replace(admission.health, tokens=(admission.health.tokens or 0) - got))
         assert taken <= pace.burst + (now - NOW) / SECOND * pace.rate_per_second + 1e-6
 
 
@@ -64,7 +65,7 @@ def test_workers_whose_clocks_are_apart_get_together_what_one_clock_allows(steps
         now += wait
         admission = admit(row, pace, 0, now + behind)
         taken += admission.calls
-        row = replace(row, health=replace(admission.health, tokens=(admission.health.tokens or 0) - admission.calls))
+        row = replace(row, health=msgspec.structs.replace(admission.health, tokens=(admission.health.tokens or 0) - admission.calls))
         assert taken <= pace.burst + (now - NOW) / SECOND * pace.rate_per_second + 1e-6
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from map_history import ADA, COURSE, feed, made, route, said, send, statement
+from msgspec.structs import replace
 
 from lrs.completions.fold import fold
 from lrs.completions.model import Course, Evidence, Person

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
+import msgspec
 from bson import Int64
 from pymongo import UpdateOne
 
@@ -97,7 +98,7 @@ def claim(db: Calls, n: int, leases: int, lease: int, owner: str, now: int, limi
         claimed += _lease(db, name, waiting[name][:count], owner, leases + lease)
         target, health = standing[name].target, standing[name].admission.health
         tokens = None if health.tokens is None else health.tokens - count
-        put_standing(db, replace(target, health=replace(health, served_at=now, tokens=tokens)))
+        put_standing(db, replace(target, health=msgspec.structs.replace(health, served_at=now, tokens=tokens)))
     return claimed
 
 

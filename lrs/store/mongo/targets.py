@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import msgspec
 from bson import Int64
 
 from lrs.store.mongo import owed
@@ -94,7 +94,7 @@ def every_target(calls: Calls) -> list[TargetRow]:
 
 def put_standing(calls: Calls, target: TargetRow) -> None:
     """Write a target's state, reason and health, in the caller's transaction."""
-    _write(calls, target.name, {"state": target.state, "why": target.why, "health": json.dumps(asdict(target.health))})
+    _write(calls, target.name, {"state": target.state, "why": target.why, "health": json.dumps(msgspec.structs.asdict(target.health))})
 
 
 def _write(calls: Calls, name: str, fields: Document) -> bool:

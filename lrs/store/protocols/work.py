@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -13,6 +15,10 @@ class Cursor:
 
     seq: int = 0
     change: int = 0
+
+
+BEGINNING = Cursor()
+"""Of a consumer that has not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +136,7 @@ class DeliveryRow:
     created: int
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """What is remembered of a target between calls; times in µs, 0 = never. `tokens` as of `refilled_at` (None: never
     called); `served_at` of the last claim; `not_before`: it asked to be left alone until then; `failures` in a row,
     `openings` of the breaker in a row and `open_until`; `failed` and `first_failure_at` of the failures since the last
@@ -149,6 +154,9 @@ class Health:
     failing_since: int = 0
 
 
+NEVER_CALLED = Health()
+
+
 @dataclass(frozen=True, slots=True)
 class TargetRow:
     """A target: connector, settings, state (active | paused | disabled) and why it is in it."""
@@ -158,7 +166,7 @@ class TargetRow:
     settings: Mapping[str, Any] = field(default_factory=dict)
     state: str = "active"
     why: str = ""
-    health: Health = Health()
+    health: Health = NEVER_CALLED
 
 
 @dataclass(frozen=True, slots=True)

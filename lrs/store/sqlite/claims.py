@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from lrs.store.claiming import AHEAD_MAX_US, COMPANY, Standing, after_loss, as_told, calls, held_back, judged, shares
 from lrs.store.protocols.work import Attempt, Claimed, Limits
 from lrs.store.sqlite.targets import every_target, put_standing
@@ -82,7 +84,7 @@ def claim(db: sqlite3.Connection, n: int, leases: int, lease: int, owner: str, n
             token = secrets.token_hex(8)
             claimed += [one for row in call if (one := _lease(db, name, row, token, owner, leases + lease)) is not None]
         tokens = None if health.tokens is None else health.tokens - count
-        put_standing(db, replace(target, health=replace(health, served_at=now, tokens=tokens)))
+        put_standing(db, replace(target, health=msgspec.structs.replace(health, served_at=now, tokens=tokens)))
     return claimed
 
 

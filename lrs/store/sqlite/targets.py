@@ -5,8 +5,9 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from lrs.store.protocols.work import Health, TargetRow
 from lrs.store.sqlite.database import Database
@@ -68,4 +69,4 @@ def every_target(db: sqlite3.Connection) -> list[TargetRow]:
 def put_standing(db: sqlite3.Connection, target: TargetRow) -> None:
     """Write a target's state, reason and health, in the caller's transaction."""
     db.execute("UPDATE targets SET state = ?, why = ?, health = ? WHERE name = ?",
-               (target.state, target.why, json.dumps(asdict(target.health)), target.name))
+               (target.state, target.why, json.dumps(msgspec.structs.asdict(target.health)), target.name))

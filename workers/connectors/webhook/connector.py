@@ -5,10 +5,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
+
+import orjson
 
 from lrs.schema import COMMON, Setting
 from workers.connectors.base import Answer, Delivery, Target
@@ -66,7 +67,7 @@ class WebhookConnector:
         return self._post(f"test-{at}", {"event": "target.test", "id": f"test-{at}", "revision": 1}, target)
 
     def _post(self, message_id: str, payload: dict[str, object], target: Target) -> Answer:
-        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+        body = orjson.dumps(payload)
         timestamp, secrets = self.now_us() // 1_000_000, tuple(str(target.settings["secret"]).split())
         headers = {"content-type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(timestamp),
                    "webhook-signature": signatures(secrets, message_id, timestamp, body)}
