@@ -185,7 +185,7 @@ def product_alias(activity_id: str) -> str:
     return activity_id
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=2_048)
 def spellings(activity_id: str) -> frozenset[str]:
     """Every id under which senders may write this activity: itself, and for an Open edX course all three (rule 1a)."""
     text = unquote(activity_id) if "%" in activity_id else activity_id
