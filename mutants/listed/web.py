@@ -32,7 +32,7 @@ MUTANTS: tuple[Mutant, ...] = (
          "tests/xapi/test_statements_over_http.py::test_the_mine_scope_sees_its_own_only_also_through_references")),
     Mutant(
         "mine-by-id-shows-others", "With statements/read/mine one gets no other's statement by its id.", "lrs/xapi/statements.py",
-        "(mine is not None and record.credential_id != mine)", "(mine is not None and not record.credential_id)",
+        "(mine is None or record.credential_id == mine)", "(mine is None or bool(record.credential_id))",
         ("tests/xapi/test_statements_over_http.py::test_the_mine_scope_sees_its_own_only_also_through_references",)),
     Mutant(
         "rejections-of-others", "A provider sees no refusal of another.", "lrs/admin/rejections.py",
