@@ -12,7 +12,7 @@ test:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q -n 4 --durations 30 $(ARGS)
+	.venv/bin/pytest -q -n 3 --durations 30 $(ARGS)
 
 lint:
 	./bootstrap test

@@ -90,6 +90,8 @@ def test_several_web_processes_share_the_port_and_the_others_serve_while_one_is_
     first = running.children("web")
     assert len(first) == 3
     os.kill(first[0].pid, signal.SIGKILL)
+    # what it has accepted goes with it
+    until(lambda: not first[0].is_running() or first[0].status() == psutil.STATUS_ZOMBIE, 10, "it is dead")
     assert [running.post().status_code for _ in range(5)] == [200] * 5
     until(lambda: len(set(running.children("web")) - set(first)) == 1, 60, "a new one")
     running.process.terminate()
