@@ -87,6 +87,8 @@ def test_a_dead_child_is_started_again(running, name):
 @every_store
 def test_several_web_processes_share_the_port_and_the_others_serve_while_one_is_dead(run, place):
     running = run(place=place, LRS_WEB_PROCESSES="3")
+    # one that ends before all serve ends the start
+    until(lambda: "Ctrl-C stops it" in (running.folder / "serve.log").read_text(), 60, "all of them serve")
     first = running.children("web")
     assert len(first) == 3
     os.kill(first[0].pid, signal.SIGKILL)
