@@ -55,7 +55,7 @@ class Known:
 
 class Table(Protocol):
     """The documents of the places. Outside of a transaction each call is durable by itself; a look sees of each
-    document at least what an earlier call of the same caller saw. Any call may raise `StoreUnavailable`, and may then
+    document at least what an earlier call of the same process saw. Any call may raise `StoreUnavailable`, and may then
     have been done or not; a transaction's own may raise what its owner begins again upon."""
 
     def look(self) -> Known:
@@ -162,22 +162,26 @@ class Promise:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._mutex = threading.Lock()
-        self._said = self._ended = 0
+        self._said = self._ended = self._reached = 0
         self._met: dict[Place, int] = {}
 
     def through(self, table: Table) -> int:
         """µs: all with a seq up to it are seen by every later look of this caller, and none can appear any more.
 
-        The order decides: first what has been promised or drawn, then, in a later look, whose intents stand.
+        The order decides: first what has been promised or drawn, then, in a later look, whose intents stand. Where nothing was
+        promised or drawn since an earlier call, the first look is that call's, and one is enough.
         """
-        now = self._now()
-        reached = table.look().reached
+        before, now, known = self._reached, self._now(), table.look()
+        reached = known.reached
         if now - reached > BEAT_US:
             # a store that takes no writes still answers reads: it just promises nothing new
             with suppress(StoreUnavailable):
                 table.give(now)
                 reached = now
-        standing = table.look().standing
+        if reached > before:
+            self._reached = reached
+            known = table.look()
+        standing = known.standing
         oldest = dead(self._since(standing, now), now)
         if oldest and abs(now - self._ended) > BEAT_US:
             self._ended = now
