@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5 * SECOND
 """µs that a call may take, and a transaction with all its repetitions."""
+LOOK_US = SECOND
+"""µs by which what is read last of many documents may be younger than what is read first."""
 
 
 @dataclass
@@ -100,6 +102,8 @@ class Documents:
         given, first = self._server.given, self._server.known(range(cut))
         if cut % 4 == 0:
             self._process.task.point()
+        elif cut % 4 == 1:
+            self._process.sleep(LOOK_US)
         return Known(given if given_first else self._server.given, first + self._server.known(range(cut, PLACES)))
 
     def change(self, place: int, was: Mapping[str, Any], to: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lrs.store import intents
-from lrs.store.intents import BEAT_US, LEASE_US, PLACES, Intent, Promise, Table, complete
+from lrs.store.intents import BEAT_US, LEASE_US, PLACES, Intent, Place, Promise, Table, complete
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -52,11 +52,25 @@ def intents_are_looked_at_first(patch: pytest.MonkeyPatch) -> None:
         reached = table.look().reached
         if now - reached > BEAT_US:
             table.give(reached := now)
-        if oldest := intents.dead(self._since(standing, now), now):
-            self._end(table, oldest)
-        self._said = max(self._said, complete(reached, standing))
-        return int(self._said)
+        return _said(self, table, reached, standing, now)
     patch.setattr(Promise, "through", through)
+
+
+def one_look_is_always_enough(patch: pytest.MonkeyPatch) -> None:
+    def through(self: Any, table: Table) -> int:
+        now, known = self._now(), table.look()
+        reached = known.reached
+        if now - reached > BEAT_US:
+            table.give(reached := now)
+        return _said(self, table, reached, known.standing, now)
+    patch.setattr(Promise, "through", through)
+
+
+def _said(self: Any, table: Table, reached: int, standing: list[Place], now: int) -> int:
+    if oldest := intents.dead(self._since(standing, now), now):
+        self._end(table, oldest)
+    self._said = max(self._said, complete(reached, standing))
+    return int(self._said)
 
 
 def an_old_intent_is_no_intent(patch: pytest.MonkeyPatch) -> None:
@@ -103,7 +117,7 @@ def what_is_promised_is_not_written_down(patch: pytest.MonkeyPatch) -> None:
 
 PLANTED: dict[str, Plant] = {plant.__name__: plant for plant in (
     no_intent_before_the_seq, a_writer_that_was_given_up_commits, a_seq_by_the_clock_alone, a_seq_of_any_place,
-    intents_are_looked_at_first, an_old_intent_is_no_intent, intents_are_not_looked_at, a_promise_without_its_intent_itself,
-    a_promise_that_falls_back, nobody_ends_the_intents_of_the_dead, an_intent_that_is_ahead_is_never_old,
-    what_is_promised_is_not_written_down)}
+    intents_are_looked_at_first, one_look_is_always_enough, an_old_intent_is_no_intent, intents_are_not_looked_at,
+    a_promise_without_its_intent_itself, a_promise_that_falls_back, nobody_ends_the_intents_of_the_dead,
+    an_intent_that_is_ahead_is_never_old, what_is_promised_is_not_written_down)}
 """By name; each is called with a monkeypatch that takes it out again."""

@@ -100,3 +100,15 @@ def test_a_promise_that_nobody_could_write_down_is_not_made():
         def give(self, time):
             raise StoreUnavailable("read only")
     assert Promise(lambda: T0).through(Full(Place(0, high=T0 - 10 * BEAT_US))) == T0 - 10 * BEAT_US
+
+
+def test_one_look_is_enough_while_nothing_was_promised_or_drawn_since_an_earlier_call():
+    now, table = [T0], Memory(Place(0, b"a", high=T0 - 100), given=T0 - 50)
+    promise = Promise(lambda: now[0])
+    assert promise.through(table) == T0 - 50
+    table.calls.clear()
+    assert promise.through(table) == T0 - 50
+    assert table.calls == ["look"]
+    table.places[0] = Place(0, b"a", high=T0 + 10)
+    assert promise.through(table) == T0 + 10
+    assert table.calls == ["look"] * 3
