@@ -35,6 +35,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "(mine is None or record.credential_id == mine)", "(mine is None or bool(record.credential_id))",
         ("tests/xapi/test_statements_over_http.py::test_the_mine_scope_sees_its_own_only_also_through_references",)),
     Mutant(
+        "half-a-body-is-a-body", "What had arrived when the connection broke is no body.", "lrs/serve/adapter.py",
+        "            if empty > 1 or (told.isdecimal() and int(told) != body.size):", "            if not told.isascii():",
+        ("tests/serve/test_web.py::test_a_body_that_breaks_off_reaches_no_application",)),
+    Mutant(
         "rejections-of-others", "A provider sees no refusal of another.", "lrs/admin/rejections.py",
         "    if not _sees_all():\n", "    if not who():\n",
         ("tests/admin/test_rejections_http.py::test_a_provider_sees_no_refusal_of_another",)),
