@@ -14,6 +14,7 @@ from workers.connectors.http import GuardedClient
 from workers.connectors.registry import connectors
 from workers.definitions import Definitions
 from workers.deliver import Deliverer
+from workers.indexing import Indexing
 from workers.route import Routing
 from workers.sessions.conclude import conclude_due
 from workers.sessions.poll import poll_due
@@ -27,8 +28,6 @@ DELIVER_SLICE = 32
 """Calls started by one slice, which waits for none that takes long: it ends well before `broker.HARD_LIMIT`."""
 
 CHECKPOINT_SECONDS = 5.0
-MERGE_ROWS, MERGE_SECONDS = 5_000, 0.25
-"""Index rows that are moved at once; and how long new ones gather where fewer than that were left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +75,13 @@ def _reports(services: Services, owner: str, told: Told) -> Work:
 
 
 def _upkeep(services: Services, owner: str, told: Told) -> Work:
-    """Merge young index rows, write left-over reference rows and learn definitions in short slices; now and then checkpoint."""
-    statements, define = services.store.statements, Definitions(services)
-    checkpointed, merge_next = time.monotonic(), 0.0
+    """Index new statements, write left-over reference rows and learn definitions in short slices; now and then checkpoint."""
+    statements, define, index = services.store.statements, Definitions(services), Indexing(services.store.statements)
+    checkpointed = time.monotonic()
 
     def slice_() -> int:
-        nonlocal checkpointed, merge_next
-        done = statements.do_shadow_todo() + define()
-        if time.monotonic() >= merge_next:
-            merged = statements.merge_postings(MERGE_ROWS)
-            done += merged
-            # a few rows at a time would each be pages of a commit: let some gather
-            merge_next = 0.0 if merged >= MERGE_ROWS else time.monotonic() + MERGE_SECONDS
+        nonlocal checkpointed
+        done = statements.do_shadow_todo() + define() + index()
         if time.monotonic() - checkpointed > CHECKPOINT_SECONDS:
             checkpointed = time.monotonic()
             for file in services.store.files:

@@ -66,6 +66,11 @@ class Statements(Protocol):
         """A number that is another one whenever somebody else has stored statements since it was read last."""
         ...
 
+    def index_postings(self) -> int:
+        """Write the index rows of a slice of the newest statements, small and apart; of how many statements, 0 when none of them
+        waits for it. For the worker, between requests."""
+        ...
+
     def merge_postings(self, max_rows: int = ...) -> int:
         """Put at most this many young index rows where they stay; how many, 0 when none is left. For the worker, between requests."""
         ...

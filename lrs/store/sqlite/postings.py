@@ -74,6 +74,14 @@ class Merge:
         self._database = database
         self._at = (LEAST, LEAST, LEAST)
 
+    def index(self) -> int:
+        """Write a slice of those that wait into the small tree; of how many statements it was."""
+        with self._database.read() as db:
+            if not waiting.any_(db):
+                return 0
+        with self._database.write() as db:
+            return index(db)
+
     def run(self, max_rows: int) -> int:
         """Move at most this many rows in one transaction; returns how many, 0 when nothing is left."""
         with self._database.write() as db:

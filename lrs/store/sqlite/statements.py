@@ -169,6 +169,10 @@ class SqliteStatements(StatementsExamined):
         """A number that changes when another connection has committed; costs microseconds."""
         return self._database.data_version()
 
+    def index_postings(self) -> int:
+        """Write a slice of the index of new statements; of how many, 0 when none wait."""
+        return self._merge.index()
+
     def merge_postings(self, max_rows: int = 5_000) -> int:
         """Write a slice of the index of new statements, and move at most this many recent rows of it into the large index; returns
         how many, 0 when all are there."""

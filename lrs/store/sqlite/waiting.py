@@ -33,6 +33,11 @@ def count(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM terms_waiting").fetchone()[0])
 
 
+def any_(db: sqlite3.Connection) -> bool:
+    """Whether one waits."""
+    return db.execute("SELECT 1 FROM terms_waiting LIMIT 1").fetchone() is not None
+
+
 def taken(db: sqlite3.Connection, most: int) -> tuple[int, list[tuple[int, int, int]]]:
     """Take the oldest out, at most so many, in the caller's transaction: how many they are, and their rows of the index in its
     order."""
