@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -158,6 +159,7 @@ def exports(table: Table, data: Path, folder: Path) -> None:
     store = open_store(data)
     rows = store.statements.count()
     store.close()
+    shutil.rmtree(data / "facts", ignore_errors=True)  # that of an earlier run
     cpu, longest, peak = _figures(BUILD, str(data))
     table.add("facts.build", "table of facts built, by CPU time", rows / cpu, "rows/s", store=str(rows))
     table.add("facts.slice", "… longest slice", longest * 1000, "ms", store=str(rows))
