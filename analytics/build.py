@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
-from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from analytics import table as layout
+from analytics.compact import MEMORY, ZSTD, apart, rewritten
 from analytics.facts import catalogued, course_in, kept, subject_key
 from analytics.table import File
 from lrs.completions.catalogue import Catalogue
@@ -37,8 +38,6 @@ FILE_ROWS = 100_000
 DIRECTORY_SECONDS = 10.0
 KEEP_HOURS = 24
 """Files that the table no longer needs stay so long for those who still read them."""
-MEMORY = 128 << 20
-_ZSTD = WriterProperties(compression="ZSTD")
 
 
 class Builder:
@@ -123,7 +122,7 @@ class Builder:
             left = self._changed - seqs if file else set()
             last = not left and not self._rows
             if file:
-                self._replace([file], [one for seq in sorted(seqs) for one in self._store.statements.follow(seq - 1, 1)],
+                self._replace(file, [one for seq in sorted(seqs) for one in self._store.statements.follow(seq - 1, 1)],
                               (self._at, self._rewritten) if last else None)
             self._changed = left
             if not last:
@@ -131,7 +130,7 @@ class Builder:
         through = max(self._rows, default=self._at)
         if self._rows:
             write_deltalake(self._table, layout.arrow([self._rows[seq] for seq in sorted(self._rows)]), mode="append",
-                            writer_properties=_ZSTD,
+                            writer_properties=ZSTD,
                             commit_properties=CommitProperties(app_transactions=layout.transactions(through, self._rewritten)))
         if self._rewritten > self._done and not self._store.shared:  # else another table may follow the log, and be behind
             self._store.mappings.forget_rewritten(self._rewritten)
@@ -140,29 +139,21 @@ class Builder:
         self._commits += 1
         return done or 1
 
-    def _replace(self, old: Sequence[File], changed: Sequence[Record], reached: tuple[int, int] | None = None) -> None:
-        """Put one file in place of neighbours, with these records' rows as they are now, in the order of the log."""
-        import duckdb  # with the first file that is read again: 16 MB until then
-
+    def _replace(self, old: File, changed: Sequence[Record], reached: tuple[int, int] | None = None) -> None:
+        """Put a file in place of one, with these records' rows as they are now."""
         assert self._table is not None
-        source = f"read_parquet({[one.path for one in old]})"
-        transactions = layout.transactions(*reached) if reached else None
-        with duckdb.connect() as db:
-            db.execute(f"SET memory_limit = '{MEMORY}B'; SET threads = 1")
-            if changed:
-                db.register("fixed", layout.arrow(rows_of(self._store, changed)))
-                source = (f"(SELECT * FROM {source} WHERE seq NOT IN (SELECT seq FROM fixed) UNION ALL BY NAME SELECT * FROM fixed) "
-                          "ORDER BY seq")
-            write_deltalake(self._table, db.sql(f"SELECT * FROM {source}"), mode="overwrite",
-                            predicate=f"seq >= {old[0].first} AND seq <= {old[-1].last}", writer_properties=_ZSTD,
-                            commit_properties=CommitProperties(app_transactions=transactions))
+        rewritten(self._table, [old.path], old.first, old.last, layout.arrow(rows_of(self._store, changed)),
+                  layout.transactions(*reached) if reached else None)
 
     def _compact(self) -> int:
         """Make one large file of small neighbours, once there are many."""
         if self._commits < SMALL_FILES or self._table is None:
             return 0
         for group in neighbours(layout.files(self._table)):
-            self._replace(group, ())
+            apart(self._table, [one.path for one in group], group[0].first, group[-1].last)
+            self._table.update_incremental()
+            if layout.cursor(self._table) != (self._at, self._done):
+                raise CommitFailedError("somebody else has added to the table meanwhile")
             return 1
         self._table.vacuum(retention_hours=KEEP_HOURS, enforce_retention_duration=False, dry_run=False)
         self._commits = 0
@@ -183,7 +174,7 @@ class Builder:
         self._by_hash = any(by_hash_alone(one.identifiers) for one in self._store.directory.people())
         for name, rows in small_tables(self._store, special).items():
             at = layout.small(self._folder, name)
-            write_deltalake(at, layout.text_table(layout.SMALL[name], rows), mode="overwrite", writer_properties=_ZSTD)
+            write_deltalake(at, layout.text_table(layout.SMALL[name], rows), mode="overwrite", writer_properties=ZSTD)
             at.vacuum(retention_hours=KEEP_HOURS, enforce_retention_duration=False, dry_run=False)
         self._directory = change
         return 0
