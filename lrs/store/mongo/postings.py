@@ -67,6 +67,20 @@ class _Postings:
         seq, via = self._rows[self._used]
         return seq * self._sign, via * self._sign
 
+    def ahead(self, most: int) -> list[int]:
+        """The seqs behind the one that was found last, each once, at most so many of those that were read already; each costs a probe."""
+        found: list[int] = []
+        last = self._rows[self._used][0]
+        for used in range(self._used + 1, len(self._rows)):
+            seq = self._rows[used][0]
+            if len(found) == most:
+                break
+            if seq != last:
+                found.append(seq * self._sign)
+                self._used, last = used, seq
+        self._budget.left -= len(found)
+        return found
+
     def _read(self, wanted: Position) -> None:
         sign, size = self._sign, self._size
         seq, via = wanted
@@ -111,6 +125,10 @@ class Walk:
     def at_hand(self, seq: int) -> Document | None:
         """The statement of a seq just found, where it came with the index."""
         return self._ranges[0].documents.get(seq)
+
+    def ahead(self, most: int) -> list[int]:
+        """What matches behind the seq just found, as far as it is known already because one term decides; at most so many."""
+        return self._ranges[0].ahead(most) if len(self._ranges) == 1 else []
 
     def seek(self, seq: int) -> int | None:
         """The first matching seq at or after this one; None at the end, or when the budget ran out (`reached` set)."""

@@ -188,10 +188,10 @@ class _Looking:
             if seq is None or not self._low <= seq <= self._high:
                 self.ended, self.reached = True, walk.reached
             else:
-                seqs.append(seq)
-                if one := walk.at_hand(seq):
-                    found[seq] = one
-                self._pass(seq)
+                came = [seq, *walk.ahead(n - len(seqs) - 1)]
+                found.update((seq, one) for seq in came if (one := walk.at_hand(seq)))
+                seqs += came
+                self._pass(came[-1])
         missing = [seq for seq in seqs if seq not in found]
         for start in range(0, len(missing), postings.AMONG):
             some = [Int64(seq) for seq in missing[start:start + postings.AMONG]]
