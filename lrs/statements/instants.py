@@ -39,11 +39,20 @@ class _Read:
     timed: bool
 
 
-@lru_cache(maxsize=1024)  # of one statement it is asked several times: by the rules and by whoever judges
 def instant(text: str) -> Instant | None:
     """The instant that an ISO 8601 timestamp names (no zone: UTC); None if it is no timestamp that we can read."""
+    # a fraction may have a million digits, and what is remembered stays
+    return _instant_memo(text) if len(text) <= _MEMO_LENGTH else _instant_anew(text)
+
+
+def _instant_anew(text: str) -> Instant | None:
     read = _read(text)
     return None if read is None else Instant(read.seconds, read.digits.rstrip("0"))
+
+
+_MEMO_LENGTH = 64
+# of one statement it is asked several times: by the rules and by whoever judges
+_instant_memo = lru_cache(maxsize=1_024)(_instant_anew)
 
 
 def to_utc(text: str) -> str:
