@@ -12,6 +12,8 @@ from arro3.core import Table
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from lrs.errors import StoreUnavailable
+
 MEMORY = 128 << 20
 SECONDS = 600.0
 """How long the process may take; it takes a second or two."""
@@ -38,14 +40,17 @@ def rewritten(table: DeltaTable, paths: Sequence[str], first: int, last: int, fi
 
 
 def apart(table: DeltaTable, paths: Sequence[str], first: int, last: int) -> None:
-    """The same in a process of its own. Raises `CommitFailedError`, or `OSError` with what it said."""
+    """The same in a process of its own. Raises `CommitFailedError`, or `StoreUnavailable` with what the process said."""
     # of the version that is known here: what others have written since is found to be in the way, as it would be here
     command = [sys.executable, "-P", "-m", "analytics.compact", table.table_uri, str(table.version()), str(first), str(last), *paths]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StoreUnavailable(error) from error
     if done.returncode == FASTER:
         raise CommitFailedError(done.stderr[-1000:])
     if done.returncode:
-        raise OSError(f"files of the table of facts could not be rewritten: {done.stderr[-1000:]}")
+        raise StoreUnavailable(f"files of the table of facts could not be rewritten: {done.stderr[-1000:]}")
 
 
 def main(uri: str, version: str, first: str, last: str, *paths: str) -> int:
