@@ -27,9 +27,9 @@ def read(statement: object, provider: str = "", table: VerbTable | None = None, 
     Answers `unmapped` for a verb without a row, and for anything that is no statement.
     """
     table = load() if table is None else table
-    value = _mapping(statement)
-    verb_iri = _text(_mapping(value.get("verb")).get("id"))
-    result = _mapping(value.get("result"))
+    value = mapping(statement)
+    verb_iri = _text(mapping(value.get("verb")).get("id"))
+    result = mapping(value.get("result"))
     duration = seconds(result.get("duration"))
     hit = table.find(verb_iri, (_text(provider), *recognised(value, table)), activity_type(value)) if verb_iri else None
     if hit is None:
@@ -53,16 +53,16 @@ def read(statement: object, provider: str = "", table: VerbTable | None = None, 
 
 def activity_type(statement: Mapping[object, object]) -> str:
     """`object.definition.type`, '' where there is none."""
-    return _text(_mapping(_mapping(statement.get("object")).get("definition")).get("type"))
+    return _text(mapping(mapping(statement.get("object")).get("definition")).get("type"))
 
 
 def recognised(statement: Mapping[object, object], table: VerbTable) -> list[str]:
     """The providers that the statement's context categories give away (`scorm_profile`), in order."""
-    found = _mapping(_mapping(statement.get("context")).get("contextActivities")).get("category")
+    found = mapping(mapping(statement.get("context")).get("contextActivities")).get("category")
     if found is None:
         return []
     activities = found if isinstance(found, list | tuple) else [found]
-    names = (table.categories.get(_text(_mapping(activity).get("id"))) for activity in activities)
+    names = (table.categories.get(_text(mapping(activity).get("id"))) for activity in activities)
     return list(dict.fromkeys(name for name in names if name))
 
 
@@ -93,7 +93,7 @@ def score(value: object, score_min: str = LOWEST) -> Score | None:
     `scaled` as sent if it lies in -1..1; else (raw - min) / (max - min), a missing min being 0; with `pass_mark`
     raw / max. Without max raw stays raw. Figures that contradict each other are kept and flagged, nothing is divided.
     """
-    if not (value := _mapping(value)):
+    if not (value := mapping(value)):
         return None
     figures: dict[str, float] = {}
     flags: list[str] = []
@@ -148,11 +148,12 @@ def _decoder() -> msgspec.json.Decoder[Reading]:
 
 
 def _measured(statement: Mapping[object, object], table: VerbTable) -> bool:
-    extensions = _mapping(_mapping(statement.get("context")).get("extensions"))
+    extensions = mapping(mapping(statement.get("context")).get("extensions"))
     return any(name in table.measured_by for name in extensions)
 
 
-def _mapping(value: object) -> Mapping[object, object]:
+def mapping(value: object) -> Mapping[object, object]:
+    """The value if it is a JSON object, else an empty one."""
     # nearly always a dict or nothing, and to ask an abstract class costs ten times as much
     return value if type(value) is dict or (value is not None and isinstance(value, Mapping)) else {}
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from lrs.completions.model import CREDENTIAL, Course
 from lrs.completions.providers import PROVIDER_RULES, ProviderRules
+from verbs.read import mapping
 from verbs.tables import load
 
 __all__ = ["COURSE_TYPES", "NEVER_COURSE_TYPES", "Catalogue", "ProviderRules", "Role", "activities_of",
@@ -158,7 +159,7 @@ class Catalogue:
             return True
         if kind not in COURSE_TYPES:
             return False
-        extensions = _map(_map(activity.get("definition")).get("extensions"))
+        extensions = mapping(mapping(activity.get("definition")).get("extensions"))
         return all(extensions.get(k) == v for k, v in COURSE_TYPES[kind].items())
 
     def _has_course_above(self, name: str, parents: Iterable[Mapping[object, object]], rules: ProviderRules) -> bool:
@@ -222,14 +223,10 @@ def is_never_course(activity: Mapping[object, object]) -> bool:
 
 
 def _type(activity: Mapping[object, object]) -> str:
-    kind = _map(activity.get("definition")).get("type")
+    kind = mapping(activity.get("definition")).get("type")
     return _folded_type(kind) if isinstance(kind, str) else ""
 
 
 @lru_cache(maxsize=4_096)
 def _folded_type(kind: str) -> str:
     return load().fold(kind, verb=False)
-
-
-def _map(value: object) -> Mapping[object, object]:
-    return value if type(value) is dict or (value is not None and isinstance(value, Mapping)) else {}

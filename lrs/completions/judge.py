@@ -13,7 +13,7 @@ from lrs.completions.model import CREDENTIAL, Evidence
 from lrs.completions.presence import SESSION, long_enough
 from lrs.completions.subjects import identifier
 from lrs.statements.instants import instant
-from verbs.read import recognised
+from verbs.read import mapping, recognised
 from verbs.tables import load
 from verbs.vocabulary import Reading
 
@@ -170,12 +170,12 @@ class _Said:
     """The parts of one statement that the rules ask for."""
 
     def __init__(self, statement: Mapping[str, object], reading: Reading, rules: ProviderRules, catalogue: Catalogue) -> None:
-        self.value, self.reading, self.rules = _map(statement), reading, rules
-        self.object = _map(self.value.get("object"))
-        self.result = _map(self.value.get("result"))
-        self.context = _map(self.value.get("context"))
-        self.extensions = _map(self.context.get("extensions"))
-        activities = _map(self.context.get("contextActivities"))
+        self.value, self.reading, self.rules = mapping(statement), reading, rules
+        self.object = mapping(self.value.get("object"))
+        self.result = mapping(self.value.get("result"))
+        self.context = mapping(self.value.get("context"))
+        self.extensions = mapping(self.context.get("extensions"))
+        activities = mapping(self.context.get("contextActivities"))
         categories = {a.get("id") for a in _listed(activities.get("category")) if isinstance(a.get("id"), str)}
         self.cmi5 = CMI5 in categories and not rules.not_cmi5
         self.cmi5_allowed = CMI5_SESSION in self.extensions and CMI5 not in categories and not rules.not_cmi5
@@ -183,11 +183,11 @@ class _Said:
         self.verb_iri = reading.via.verb_iri if reading.via else ""
         self.canonical = catalogue.canonical
         self.roles = catalogue.roles(self.object, _listed(activities.get("parent")), rules)
-        self.session = _map(self.extensions.get(SESSION))
+        self.session = mapping(self.extensions.get(SESSION))
         above = [*_listed(activities.get("parent")), *_listed(activities.get("grouping"))]
         self.ties = partial(catalogue.ties, self.object, above, series=bool(self.session))
         named = self.extensions.get(LEARNER) if reading.kind == "revoke" else None
-        self.actor = _map(named if named is not None or self.verb_iri in LEARNER_IN_EXTENSION else self.value.get("actor"))
+        self.actor = mapping(named if named is not None or self.verb_iri in LEARNER_IN_EXTENSION else self.value.get("actor"))
         self.learner = () if self.actor.get("objectType") == "Group" else tuple(identifier(self.actor))
 
     def object_id(self) -> str:
@@ -308,7 +308,7 @@ class _Said:
             return "6", "An AU is not the course; the LMS's verdict is `satisfied` on the course"
         if self.roles:
             return "5", "It speaks of a part of a course, not of the course"
-        kind = str(_map(self.object.get("definition")).get("type", ""))
+        kind = str(mapping(self.object.get("definition")).get("type", ""))
         if kind.rstrip("/").endswith("/objective"):
             return "4", "An objective is not the course, even if its id begins with the course's id"
         return "1", "Its object is not a course: neither the catalogue nor its activity type says so"
@@ -318,7 +318,7 @@ def _evidence(
     statement: Mapping[str, object], reading: Reading, seq: int, at: int, status: str, provider: str, source: str, voided: bool
 ) -> Evidence:
     score = reading.score
-    found = _map(statement).get("id")
+    found = mapping(statement).get("id")
     return Evidence(
         seq=seq,
         statement_id=found.lower() if isinstance(found, str) else "",
@@ -326,7 +326,7 @@ def _evidence(
         status=status,
         provider=provider,
         source=source,
-        registration=_registration(_map(_map(statement).get("context"))),
+        registration=_registration(mapping(mapping(statement).get("context"))),
         score_scaled=_finite(score.scaled) if score else None,
         score_raw=_finite(score.raw) if score else None,
         duration=_finite(reading.duration),
@@ -338,7 +338,7 @@ def _evidence(
 def _at(statement: Mapping[str, object], stored_us: int, now_us: int) -> tuple[int, tuple[str, ...]]:
     """When it happened, in µs (rule 15). A time ahead of its arrival is clamped to it: measured by `stored`, so that
     reading history again, later, gives the same answer."""
-    text = _map(statement).get("timestamp")
+    text = mapping(statement).get("timestamp")
     read = instant(text) if isinstance(text, str) else None
     arrived = min(stored_us, now_us)
     if read is None:
@@ -349,7 +349,7 @@ def _at(statement: Mapping[str, object], stored_us: int, now_us: int) -> tuple[i
 
 
 def _by_success(value: Mapping[object, object]) -> str:
-    success = _map(value.get("result")).get("success")
+    success = mapping(value.get("result")).get("success")
     return "passed" if success is True else "completed_failed" if success is False else "completed"
 
 
@@ -381,8 +381,3 @@ def _listed(value: object) -> list[Mapping[object, object]]:
         return []
     found = value if isinstance(value, list | tuple) else [value]
     return [item for item in found if type(item) is dict or isinstance(item, Mapping)]
-
-
-def _map(value: object) -> Mapping[object, object]:
-    # nearly always a dict or nothing, and to ask an abstract class costs ten times as much
-    return value if type(value) is dict or (value is not None and isinstance(value, Mapping)) else {}

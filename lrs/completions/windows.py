@@ -11,8 +11,7 @@ from lrs.completions.model import Course, Evidence
 from lrs.completions.outcome import NEUTRAL, outcome, whole_of
 from lrs.completions.state import CourseState, Window
 
-ACHIEVEMENTS = UUID("6f1c36a4-2b0e-5f0d-9d6b-7f6f3a1f6c11")
-_ACHIEVEMENTS = ACHIEVEMENTS.bytes
+ACHIEVEMENTS = UUID("6f1c36a4-2b0e-5f0d-9d6b-7f6f3a1f6c11").bytes
 _DAY_US = 86_400 * 1_000_000
 
 
@@ -52,7 +51,7 @@ def living(state: CourseState) -> dict[int, dict[int, Evidence]]:
 def achievement_id(course_id: str, opening: Evidence) -> str:
     """The id of the achievement that this evidence opens. The subject is no part of it: an achievement that is
     rebound from an identifier to a person keeps it."""
-    return named_uuids.text(_ACHIEVEMENTS, f"{course_id}\n{opening.statement_id or opening.seq}")
+    return named_uuids.text(ACHIEVEMENTS, f"{course_id}\n{opening.statement_id or opening.seq}")
 
 
 def nearest(windows: list[Window], at: int, course: Course, registration: str = "") -> Window | None:

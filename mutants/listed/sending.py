@@ -57,7 +57,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/store/test_work_deliveries.py::test_a_revoke_that_is_owed_while_its_completion_is_being_sent_goes_out_only_if_that_may_have_arrived",)),
     Mutant(
         "owed-twice", "An event is owed to a target once, under an id that anybody can compute.", "lrs/store/webhook_ids.py",
-        '    return "msg_" + named_uuids.digits(_NAMESPACE, f"{target}\\n{event_id}\\n{revision}")', '    return "msg_" + uuid.uuid4().hex',
+        '    return "msg_" + named_uuids.digits(NAMESPACE, f"{target}\\n{event_id}\\n{revision}")', '    return "msg_" + uuid.uuid4().hex',
         ("tests/store/test_work_deliveries.py::test_an_event_is_owed_once_to_each_target_under_an_id_that_anybody_can_compute",)),
     Mutant(
         "429-uses-an-attempt", "Being asked to slow down uses up no attempt.", SCHEDULE,
