@@ -20,9 +20,10 @@ LAYOUT = Layout({NAME: {}})
 def needs_first(database: Database) -> bool:
     """Whether the database is new: empty, or its first migration is not finished. Raises `WrongState`, with what to do, for one that
     is of another version than this one, or of which nothing says what it is."""
-    found = _version(database)
+    # in this order: another that makes it at this moment writes its version before anything else
+    there, found = database.collections(), _version(database)
     if found is None:
-        if not database.collections():
+        if there <= {NAME}:
             return True
         raise WrongState("this MongoDB database is not empty, and nothing in it says which version made it: is it the right one? "
                          "`lrs migrate` adds what the LRS needs, and touches nothing else")
