@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 
 from lrs.config import Settings
 from lrs.serve import child
-from lrs.serve.web import serve
+from lrs.serve.web import run, serve
 
 
 def application() -> Flask:
@@ -31,15 +31,15 @@ def application() -> Flask:
     return app
 
 
-async def _until_told(listening: socket.socket, ready_fd: int) -> None:
+async def _until_told(listening: socket.socket, ready_fd: int) -> bool:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    await serve(application().wsgi_app, listening, Settings(), told, lambda: os.write(ready_fd, b"1") and None)
+    return await serve(application().wsgi_app, listening, Settings(), told, lambda: os.write(ready_fd, b"1") and None)
 
 
 if __name__ == "__main__":
     parent, listening_fd, ready = (int(argument) for argument in sys.argv[1:4])
     child.die_with(parent)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_until_told(socket.socket(fileno=listening_fd), ready))
+        run(_until_told(socket.socket(fileno=listening_fd), ready))
     os._exit(0)

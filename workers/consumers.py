@@ -27,7 +27,8 @@ Told = Callable[[], bool]
 DELIVER_SLICE = 32
 """Calls started by one slice, which waits for none that takes long: it ends well before `broker.HARD_LIMIT`."""
 
-CHECKPOINT_SECONDS = 5.0
+CHECKPOINT_SECONDS, SOONER_SECONDS, LOG_BYTES = 5.0, 1.0, 128 * 2**20
+"""How often the write-ahead logs are moved into their files, and how often where one of them is larger than so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Consumer:
     `every`: the longest pause between two looks, seconds: what comes due by time is late by no more. `slots`: how many
     processes may be at it at once. `rings`: the kind that has work when this one did something. `woken`: whether a
     write to the store is a reason to look at once. `lingers`: whether, having done something, more may come due in a moment.
+    `gathers`: a slice that did less than this lets more gather for a moment: each slice is a commit, however little it does.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Consumer:
     rings: str = ""
     woken: bool = True
     lingers: bool = False
+    gathers: int = 0
 
 
 def _route(services: Services, owner: str, told: Told) -> Work:
@@ -82,7 +85,8 @@ def _upkeep(services: Services, owner: str, told: Told) -> Work:
     def slice_() -> int:
         nonlocal checkpointed
         done = statements.do_shadow_todo() + define() + index()
-        if time.monotonic() - checkpointed > CHECKPOINT_SECONDS:
+        since = time.monotonic() - checkpointed
+        if since > CHECKPOINT_SECONDS or (since > SOONER_SECONDS and any(file.log_bytes() > LOG_BYTES for file in services.store.files)):
             checkpointed = time.monotonic()
             for file in services.store.files:
                 file.checkpoint()
@@ -111,9 +115,10 @@ def places(consumer: Consumer, partitions: int) -> int:
 
 #: Two may deliver at once: while one waits for a slow target, the other serves the rest.
 CONSUMERS: dict[str, Consumer] = {consumer.name: consumer for consumer in (
-    Consumer("route", _route, rings="deliver"),
+    Consumer("route", _route, rings="deliver", gathers=100),
     Consumer("deliver", _deliver, slots=2, lingers=True),
-    Consumer("sessions", _sessions, rings="route"),
+    # what is concluded is over since minutes: a second more is nothing, and a commit for each write of others is much
+    Consumer("sessions", _sessions, rings="route", woken=False),
     Consumer("reports", _reports, every=5.0, rings="route", woken=False),
     Consumer("upkeep", _upkeep, woken=False),
     Consumer("facts", _facts, woken=False),

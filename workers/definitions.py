@@ -3,9 +3,8 @@ from __future__ import annotations
 
 import time
 
-from lrs.auth.defining import learned
+from lrs.auth.defining import learned, said
 from lrs.services import Services
-from lrs.statements.definitions import definitions_in
 
 SLICE = 500
 """Statements a write: it stays well below the 50 ms that the worker may hold up who stores."""
@@ -30,7 +29,7 @@ class Definitions:
             self._next = time.monotonic() + EVERY
         if not records:
             return 0
-        named = list({activity for record in records for activity, _ in definitions_in(record.text)})
-        _, known = self._store.definitions.of(named)
-        self._store.definitions.learn(learned(self._store.credentials, known, records), cursor, records[-1].seq)
+        told = list(said(records))
+        _, known = self._store.definitions.of(list({activity for _, definitions in told for activity, _ in definitions}))
+        self._store.definitions.learn(learned(self._store.credentials, known, told), cursor, records[-1].seq)
         return len(records)

@@ -56,6 +56,8 @@ def _loop(consumer: Consumer, services: Services, owner: str, stop: threading.Ev
             work = work or consumer.start(services, owner, stop.is_set)
             seen = version()
             done = work()
+            if 0 < done < consumer.gathers:
+                stop.wait(POLL_SECONDS)
             until = time.monotonic() + consumer.every
             while not done and not stop.is_set() and time.monotonic() < until and (
                     not consumer.woken or seen == version()):

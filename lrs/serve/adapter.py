@@ -48,6 +48,7 @@ class Body:
 
     def write(self, chunk: bytes) -> None:
         """Add to it. Raises OSError where the disk takes no more."""
+        self.size += len(chunk)
         if self._file is None and self._held + len(chunk) <= IN_MEMORY:
             self._chunks.append(chunk)
             self._held += len(chunk)
@@ -154,6 +155,7 @@ class Adapter:
         self._reading += 1
         multipart = scope.headers.get("content-type", "").lower().startswith("multipart/mixed")
         limit = self._multipart_max if multipart else self._body_max
+        length = _length(scope.headers)
         body = Body(self._folder)
         kept = False
         loop = asyncio.get_running_loop()
@@ -161,18 +163,21 @@ class Adapter:
         empty = 0
         try:
             async with asyncio.timeout(self._body_seconds) as patience:
-                async for chunk in protocol:
-                    empty += not chunk
-                    body.size += len(chunk)
-                    if body.size <= limit:
-                        body.write(chunk)
-                        patience.reschedule(start + self._body_seconds + body.size / 2**20)
-                    else:
-                        body.close()
+                if length is not None and length <= min(IN_MEMORY, limit):
+                    # every piece that is waited for wakes the loop and the server once more
+                    body.write(await protocol())
+                else:
+                    async for chunk in protocol:
+                        empty += not chunk
+                        if body.size + len(chunk) <= limit:
+                            body.write(chunk)
+                            patience.reschedule(start + self._body_seconds + body.size / 2**20)
+                        else:
+                            body.size += len(chunk)
+                            body.close()
             if body.size > limit:
                 return self._too_large(limit)
-            told = scope.headers.get("content-length", "")
-            if empty > 1 or (told.isdecimal() and int(told) != body.size):
+            if empty > 1 or length not in (None, body.size):
                 why = f"the body broke off after {body.size} bytes, or has trailers, which are not read; send it again"
                 return refusal(400, "bad_request", why, Connection="close")
             body.finish()
@@ -189,7 +194,7 @@ class Adapter:
         except Exception as fault:
             # The client went away, or its framing is broken: there is no one to tell, or nothing better to say.
             _log.debug("a body could not be read: %s", fault)
-            return refusal(400, "bad_request", "the body could not be read", Connection="close")
+            return refusal(400, "bad_request", "the body broke off, or its framing is broken; send it again", Connection="close")
         finally:
             self._reading -= 1
             if not kept:
@@ -258,6 +263,14 @@ class Adapter:
         finally:
             self._streams.release()
             rest.close()  # type: ignore[attr-defined]
+
+
+def _length(headers: Any) -> int | None:
+    """How many bytes the body has by its framing (RFC 9112 §6.3), None where only its end tells."""
+    if "transfer-encoding" in headers:
+        return None
+    told = headers.get("content-length", "0")
+    return int(told) if told.isdecimal() else None
 
 
 def _shown(path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from flask import Response
 
-from lrs.auth.defining import learned
+from lrs.auth.defining import learned, said
 from lrs.errors import Finding, Invalid
 from lrs.http import answer_json, provider, services_of_request
 from lrs.statements import definitions, query
@@ -30,7 +30,7 @@ def activities() -> Response:
     store = services_of_request().store
     cursor, known = store.definitions.of([activity_id])
     tail = _newest("related_activity", activity_id, since=cursor)
-    known |= learned(store.credentials, known, tail, only=(activity_id,))
+    known |= learned(store.credentials, known, said(tail), only=(activity_id,))
     return answer_json(definitions.activity(activity_id, known.get(activity_id, Known())))
 
 
@@ -40,7 +40,7 @@ def definitions_of(records: Iterable[Record]) -> Callable[[str], bytes | None]:
     store = services_of_request().store
     named = list({one for record in records for one in definitions.activities_in(record.text)})
     cursor, known = store.definitions.of(named)
-    known |= learned(store.credentials, known, store.statements.follow(cursor, TAIL), only=frozenset(named))
+    known |= learned(store.credentials, known, said(store.statements.follow(cursor, TAIL)), only=frozenset(named))
     made = {name: one.definition for name, one in known.items()}
     return made.get
 

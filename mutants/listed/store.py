@@ -24,6 +24,14 @@ LOG: tuple[Mutant, ...] = (
         "PRAGMA synchronous=FULL", "PRAGMA synchronous=OFF",
         ("tests/store/test_database.py::test_every_commit_is_written_through_to_the_disk",)),
     Mutant(
+        "nobody-leads-on", "Who waits for a commit is served, whoever commits.", "lrs/store/groups.py",
+        "                following.told.release()\n", "                pass\n",
+        ("tests/store/test_groups.py::test_everyone_is_done_once_and_who_comes_meanwhile_goes_together",)),
+    Mutant(
+        "a-log-without-end", "The write-ahead log stays small however busy its writers are.", DATABASE,
+        "                with self._turn():\n                    _, pages, done", "                if True:\n                    _, pages, done",
+        ("tests/store/test_database.py::test_a_log_beyond_its_bound_is_cut_off_although_somebody_writes_without_end",)),
+    Mutant(
         "a-failed-commit-is-silent", "A commit that failed is told to everyone whose statements were in it.", "lrs/store/sqlite/commit.py",
         '                request.error = StoreUnavailable(getattr(error, "original", error))',
         "                request.error = request.error",

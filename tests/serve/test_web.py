@@ -132,7 +132,7 @@ def test_a_body_that_breaks_off_reaches_no_application(web: Running, sent: bytes
     connection.shutdown(socket.SHUT_WR)
     answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     assert answer.startswith(b"HTTP/1.1 400")
-    assert b"the body broke off after" in answer
+    assert b"the body broke off" in answer
 
 
 @pytest.mark.parametrize("sent", [

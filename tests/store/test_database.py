@@ -1,5 +1,6 @@
 """One SQLite file: durable settings, a write-ahead log that stays small, a lock that readers can ask about."""
 import threading
+import time
 
 import pytest
 
@@ -32,6 +33,24 @@ def test_a_log_beyond_its_bound_is_cut_off(database):
     assert log.stat().st_size > 40_000
     assert database.checkpoint(bound_pages=10) == 0
     assert log.stat().st_size == 0
+
+
+def test_a_log_beyond_its_bound_is_cut_off_although_somebody_writes_without_end(database):
+    fill(database)
+    writing = threading.Event()
+
+    def write_for_longer_than_a_checkpoint_would_knock() -> None:
+        with database.write() as db:
+            db.execute("INSERT INTO numbers VALUES (-1)")
+            writing.set()
+            time.sleep(0.5)
+
+    other = threading.Thread(target=write_for_longer_than_a_checkpoint_would_knock)
+    other.start()
+    assert writing.wait(5)
+    assert database.checkpoint(bound_pages=10) == 0
+    other.join()
+    assert database.log_bytes() == 0
 
 
 def test_a_reader_that_stays_holds_up_neither_writers_nor_the_checkpoint_for_long(database):

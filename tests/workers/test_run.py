@@ -19,6 +19,7 @@ from lrs.ingest.prepare import Provider
 from lrs.services import Services
 from lrs.store.open_store import open_store
 from workers import route, run
+from workers.consumers import Consumer
 
 COURSE = "https://courses.example/forklift"
 
@@ -61,6 +62,30 @@ def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
 def test_a_statement_is_routed_without_anybody_calling(services: Services, running: threading.Thread) -> None:
     send(services)
     assert eventually(lambda: len(services.store.work.feed(0, 10)) == 1)
+
+
+def test_a_kind_that_gathers_lets_more_come_while_little_is_done_and_goes_on_at_once_while_there_is_much() -> None:
+    done = iter([3, 99, 100, 500, 1])
+    waited: list[tuple[int, float]] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append((slices[-1], timeout or 0.0))
+            return self.is_set()
+
+    stop, slices = Stop(), []
+
+    def slice_() -> int:
+        slices.append(next(done))
+        if slices[-1] == 1:
+            stop.set()
+        return slices[-1]
+
+    store = type("Store", (), {"version": staticmethod(lambda: 0)})
+    pulse = type("Pulse", (), {"at": staticmethod(lambda name: None)})
+    consumer = Consumer("route", lambda services, owner, told: slice_, gathers=100)
+    run._loop(consumer, type("Services", (), {"store": store}), "me", stop, pulse)  # type: ignore[arg-type]
+    assert waited == [(3, run.POLL_SECONDS), (99, run.POLL_SECONDS), (1, run.POLL_SECONDS)]
 
 
 def test_a_store_that_fails_for_a_while_is_tried_again(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

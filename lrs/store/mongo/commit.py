@@ -1,4 +1,4 @@
-"""Group commit: whoever holds the baton commits, in one transaction, all that has queued up in this process."""
+"""Group commit: one of this process's threads that wait commits, in one transaction, what all of them have to write."""
 from __future__ import annotations
 
 import threading
@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 
 from lrs.errors import StoreUnavailable, Undecided
 from lrs.statements.record import Added, Prepared
+from lrs.store.groups import Groups, Waiting
 from lrs.store.intents import Fenced
 from lrs.store.mongo import database
 from lrs.store.mongo.adding import Adding, Same
@@ -23,12 +24,11 @@ STATEMENTS_AT_MOST = 2_000
 """Statements in one transaction, for the same reason; one request may have more."""
 
 
-class _Request:
+class _Request(Waiting):
     def __init__(self, batch: Sequence[Prepared], same: Same) -> None:
+        super().__init__()
         self.batch, self.same = batch, same
-        self.done = False
         self.result: list[Added] = []
-        self.error: BaseException | None = None
 
 
 class _Refused(Exception):
@@ -41,34 +41,24 @@ class GroupCommit:
 
     def __init__(self, store: Database, writer: Writer) -> None:
         self._database, self._writer = store, writer
-        self._waiting: deque[_Request] = deque()
-        self._baton = threading.Lock()
+        self._groups: Groups[_Request] = Groups(_group, self._in_turn)
+        self._turn = threading.Lock()
 
     def run(self, batch: Sequence[Prepared], same: Same) -> list[Added]:
         """What became of a batch, committed. `Conflict`, `Forbidden` or an error of `same` undoes it alone; a fault of
         the driver (`StoreUnavailable`) undoes the whole group, and every request of it learns so."""
         mine = _Request(batch, same)
-        self._waiting.append(mine)
-        while not mine.done:
-            with self._baton:
-                if not mine.done:
-                    self._commit(self._group())
-        if mine.error is not None:
-            raise mine.error
+        self._groups.run(mine)
         return mine.result
 
     def leave(self) -> None:
         """Give the writer's place back."""
-        with self._baton:
+        with self._turn:
             self._writer.leave()
 
-    def _group(self) -> list[_Request]:
-        group, size = [self._waiting.popleft()], 0
-        size = len(group[0].batch)
-        while self._waiting and len(group) < AT_MOST and size + len(self._waiting[0].batch) <= STATEMENTS_AT_MOST:
-            group.append(self._waiting.popleft())
-            size += len(group[-1].batch)
-        return group
+    def _in_turn(self, group: list[_Request]) -> None:
+        with self._turn:
+            self._commit(group)
 
     def _commit(self, group: list[_Request]) -> None:
         left = list(group)
@@ -83,9 +73,6 @@ class GroupCommit:
                     StoreUnavailable(getattr(error, "original", error))
             if not isinstance(error, (StoreUnavailable, PyMongoError)):
                 raise
-        finally:
-            for request in group:
-                request.done = True
 
     def _stood(self, left: list[_Request]) -> bool:
         """Try it; False when it must be tried again, with what is left."""
@@ -124,6 +111,13 @@ class GroupCommit:
                     raise _Refused(request, error) from error
                 results.append(([], error))
         adding.write()
-        return results, self._writer.settle(places, adding.next, stay=bool(self._waiting))
+        return results, self._writer.settle(places, adding.next, stay=self._groups.more())
 
 
+def _group(waiting: deque[_Request]) -> list[_Request]:
+    group = [waiting.popleft()]
+    size = len(group[0].batch)
+    while waiting and len(group) < AT_MOST and size + len(waiting[0].batch) <= STATEMENTS_AT_MOST:
+        group.append(waiting.popleft())
+        size += len(group[-1].batch)
+    return group

@@ -1,13 +1,13 @@
-"""Group commit: whoever holds the baton commits, in one transaction, all that has queued up."""
+"""Group commit: one of the threads that wait commits, in one transaction, what all of them have to write."""
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from lrs.errors import StoreUnavailable
+from lrs.store.groups import Groups, Waiting
 from lrs.store.sqlite.database import Database
 
 Result = TypeVar("Result")
@@ -16,12 +16,11 @@ AT_MOST = 64
 """Requests in one transaction, so that a long queue does not hold the write lock for seconds."""
 
 
-class _Request(Generic[Result]):
+class _Request(Waiting, Generic[Result]):
     def __init__(self, work: Work[Result]) -> None:
+        super().__init__()
         self.work = work
-        self.done = False
         self.result: Result | None = None
-        self.error: BaseException | None = None
 
 
 class GroupCommit(Generic[Result]):
@@ -29,20 +28,13 @@ class GroupCommit(Generic[Result]):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: deque[_Request[Result]] = deque()
-        self._baton = threading.Lock()
+        self._groups: Groups[_Request[Result]] = Groups(_group, self._commit)
 
     def run(self, work: Work[Result]) -> Result:
         """What `work(connection)` returned, committed. An error it raised undoes it alone; a fault of the driver
         (`StoreUnavailable`) undoes the whole group, and every request of it learns so."""
         mine = _Request(work)
-        self._waiting.append(mine)
-        while not mine.done:
-            with self._baton:
-                if not mine.done:
-                    self._commit([self._waiting.popleft() for _ in range(min(AT_MOST, len(self._waiting)))])
-        if mine.error is not None:
-            raise mine.error
+        self._groups.run(mine)
         return mine.result  # type: ignore[return-value]
 
     def _commit(self, group: list[_Request[Result]]) -> None:
@@ -55,9 +47,10 @@ class GroupCommit(Generic[Result]):
                 request.error = StoreUnavailable(getattr(error, "original", error))
             if not isinstance(error, StoreUnavailable):
                 raise
-        finally:
-            for request in group:
-                request.done = True
+
+
+def _group(waiting: deque[_Request[Result]]) -> list[_Request[Result]]:
+    return [waiting.popleft() for _ in range(min(AT_MOST, len(waiting)))]
 
 
 def _attempt(db: sqlite3.Connection, request: _Request[Result]) -> None:

@@ -104,22 +104,28 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction, committed (durable) when the block ends well and rolled back when it raises."""
+        with self._turn():
+            connection = self._writer = self._writer or self._connect_to_write()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise StoreUnavailable(error) from error
+            finally:
+                if connection.in_transaction:
+                    self._roll_back(connection)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Nobody else writes meanwhile, in whichever process."""
         if not self._mutex.acquire(timeout=PATIENCE):
             raise StoreUnavailable(f"a writer of this process holds {self.path.name} for more than {PATIENCE:g} s")
         try:
             self._must_be_open()
             self._turns.take(PATIENCE)
             try:
-                connection = self._writer = self._writer or self._connect_to_write()
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    yield connection
-                    connection.execute("COMMIT")
-                except sqlite3.Error as error:
-                    raise StoreUnavailable(error) from error
-                finally:
-                    if connection.in_transaction:
-                        self._roll_back(connection)
+                yield
             finally:
                 self._turns.give()
         finally:
@@ -163,6 +169,13 @@ class Database:
             fcntl.flock(self._probe_file, fcntl.LOCK_UN)
             return True
 
+    def log_bytes(self) -> int:
+        """How large the write-ahead log's file is."""
+        try:
+            return os.stat(f"{self.path}-wal").st_size
+        except OSError:
+            return 0
+
     def checkpoint(self, bound_pages: int = 16_384) -> int:
         """Move what the write-ahead log holds into the file; returns the pages still waiting. Writers are not held
         up until the log exceeds the bound (64 MiB); then they wait, at most 0.2 s, for it to start afresh, unless a reader has kept
@@ -176,7 +189,9 @@ class Database:
             _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             stuck, self._stuck_at = done < pages and done == self._stuck_at, done
             if pages > bound_pages and not stuck:
-                _, pages, done = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                # writers who follow each other hold SQLite's own lock at every moment: only in a turn it can be had
+                with self._turn():
+                    _, pages, done = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
             raise StoreUnavailable(error) from error
         return int(pages - done)
