@@ -85,7 +85,7 @@ def test_a_backlog_with_a_gap_of_days_is_found_beyond_it(work, time, heard):
     owe(work, time, 300, apart=SECOND // 100)
     time[0] += DAYS * SECOND
     owe(work, time, 300, first=300)
-    names, most, times = drained(work, time, heard)
+    names, _, times = drained(work, time, heard)
     assert names == [f"e{n}" for n in range(600)]
     assert times <= 50  # the gap is bridged by slices that double
 
