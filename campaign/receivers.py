@@ -157,14 +157,15 @@ def _target(store: Store, name: str, port: int, **more: object) -> None:
 def _next(store: Store, clock: Time) -> int | None:
     """When something can happen next (µs); None when every delivery has ended."""
     times = []
+    first: dict[str, dict[str, DeliveryRow]] = defaultdict(dict)
+    for state in ("pending", "waiting", "leased"):
+        for row in store.work.deliveries(Wanted(state=state), 10**6):
+            # a later revision waits for the earlier one
+            known = first[row.target]
+            known[row.event_id] = min(row, known.get(row.event_id, row), key=lambda one: one.revision)
     for target in store.work.targets():
         must(target.state == "active", f"target {target.name} is {target.state}: {target.why}")
-        first: dict[str, DeliveryRow] = {}
-        for state in ("pending", "waiting", "leased"):
-            for row in store.work.deliveries(Wanted(target=target.name, state=state), 10**6):
-                # a later revision waits for the earlier one
-                first[row.event_id] = min(row, first.get(row.event_id, row), key=lambda one: one.revision)
-        due = [row.due for row in first.values() if row.due is not None]
+        due = [row.due for row in first[target.name].values() if row.due is not None]
         if due:
             times.append(max(min(due), target.health.open_until, target.health.not_before))
     return min(times) + 1000 if times else None

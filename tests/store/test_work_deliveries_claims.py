@@ -345,3 +345,18 @@ def test_a_file_of_an_older_version_is_upgraded_with_what_it_holds(tmp_path: Pat
     [target] = old.targets()
     assert target.health.tokens is None
     assert [one.id for one in old.claim_due(9, 60, "me", LATER, limits())] == ["m"]
+
+
+def test_what_another_makes_due_before_all_that_is_known_to_wait_goes_first(work: Work, open_part: Callable[[str], Work]) -> None:
+    other = open_part("work")
+    many(work, 4)
+    for one, due in zip(claim(work), (100, 200, 300, 400), strict=True):
+        end(work, one, "waiting", status=503, due=LATER + due * SECOND)
+    for due, now in ((50, 350), (40, 350), (30, 60)):  # at last its own clock was set back, too
+        [first] = claim(work, 1, LATER + 350 * SECOND)
+        assert end(other, first, "waiting", status=503, due=LATER + due * SECOND) == 1
+        [again] = claim(work, 1, LATER + now * SECOND)
+        assert first.event_id == again.event_id == "hris0"
+        end(work, again, "waiting", status=503, due=LATER + 10 * SECOND)
+    end(work, claim(work, 1, LATER + 60 * SECOND)[0], "delivered")
+    assert [one.event_id for one in claim(work, now=LATER + 350 * SECOND)] == ["hris1", "hris2"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
@@ -44,19 +44,21 @@ def told_of(committed: tuple[Result, list[str]]) -> Result:
 def is_mending_due(db: Calls, now: int, leases: int) -> bool:
     """Whether a lease has ended, or a delivery is due later than any may be."""
     return any(db.one(owed.NAME, {"leased": one.name, "due": owed.until_now(leases)}, {"_id": 1})
-               or db.one(owed.NAME, _ahead(one.name, now), {"_id": 1}) for one in every_target(db))
+               or _ahead(db, one.name, now) for one in every_target(db))
 
 
-def _ahead(target: str, now: int) -> Document:
-    return {"target": target, "due": {"$gt": now + AHEAD_MAX_US}, "state": {"$in": ("pending", "waiting")}}
+def _ahead(db: Calls, target: str, now: int) -> list[bytes]:
+    # not asked for by its state, by which a server may look through all that wait
+    found = db.find(owed.NAME, {"target": target, "due": {"$gt": now + AHEAD_MAX_US}}, {"state": 1})
+    return [one["_id"] for one in found if one["state"] in owed.UNSENT]
 
 
-def open_targets(db: Calls, now: int, leases: int, limits: Limits, alone: bool = False) -> list[Standing]:
+def open_targets(db: Calls, now: int, leases: int, limits: Limits, heads: owed.Heads, alone: bool = False) -> list[Standing]:
     """Those targets that something is due for (`alone`: a suspect) and that may be called now. `leases`: the time (µs) by
     which leases go."""
     found = []
     for target in every_target(db):
-        if target.state != "active" or not _any(db, target.name, now, alone):
+        if target.state != "active" or not _any(db, target.name, now, heads, alone):
             continue
         held = {one["lease"] for one in db.find(owed.NAME, {"leased": target.name, "due": {"$gt": leases}}, {"lease": 1})}
         admission = limits.admit(target, len(held), now)
@@ -65,19 +67,19 @@ def open_targets(db: Calls, now: int, leases: int, limits: Limits, alone: bool =
     return found
 
 
-def _any(db: Calls, target: str, now: int, alone: bool) -> bool:
+def _any(db: Calls, target: str, now: int, heads: owed.Heads, alone: bool) -> bool:
     if alone:
         return any(one["state"] != "leased" for one in db.find(owed.NAME, _suspects(target, now), {"state": 1}))
     return any(one["state"] != "leased" and not is_suspect(one.get("lost", 0))
-               for page in owed.due(db, target, now, 2) for one in page)
+               for page in owed.due(db, target, now, heads[target]) for one in page)
 
 
 def _suspects(target: str, now: int) -> Document:
     return {"lost": {"$gte": COMPANY}, "target": target, "due": owed.until_now(now)}
 
 
-def claim(db: Calls, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits, alone: bool,
-          told: list[str]) -> list[Claimed]:
+def claim(db: Calls, n: int, leases: int, lease: int, owner: str, now: int, limits: Limits, heads: owed.Heads,
+          alone: bool, told: list[str]) -> list[Claimed]:
     """Lease the deliveries of at most n calls for `lease` µs from `leases` (the time by which leases go) on; `alone`: those of
     no call but one, that of a suspect. `now`: the wall clock, by which they are due. What an operator should hear once it is
     committed is added to `told`. The caller has taken his turn."""
@@ -88,9 +90,9 @@ def claim(db: Calls, n: int, leases: int, lease: int, owner: str, now: int, limi
     n = min(n, 1) if alone else n
     waiting: dict[str, list[list[Document]]] = {}
     standing: dict[str, Standing] = {}
-    for one in open_targets(db, now, leases, limits, alone):
+    for one in open_targets(db, now, leases, limits, heads, alone):
         name, admission = one.target.name, one.admission
-        rows = _claimable(db, name, now, alone, min(admission.calls, n) * admission.batch)
+        rows = _claimable(db, name, now, heads, alone, min(admission.calls, n) * admission.batch)
         if found := calls(rows, admission.batch, lambda row: int(row.get("lost", 0))):
             waiting[name], standing[name] = found[:admission.calls], one
     claimed: list[Claimed] = []
@@ -102,13 +104,15 @@ def claim(db: Calls, n: int, leases: int, lease: int, owner: str, now: int, limi
     return claimed
 
 
-def _claimable(db: Calls, target: str, now: int, alone: bool, most: int) -> list[Document]:
+def _claimable(db: Calls, target: str, now: int, heads: owed.Heads, alone: bool, most: int) -> list[Document]:
     """At most so many that are due (`alone`: suspects), each the earliest unfinished revision, with all its `revisions`."""
     if alone:
-        pages: Iterable[list[Document]] = [db.find(owed.NAME, _suspects(target, now), owed.CLAIM, sort=[("due", 1), ("n", 1)])]
-    else:
-        pages = owed.due(db, target, now)
-    return list(islice((one for page in pages for one in _first(db, target, page, alone)), most))
+        suspects = db.find(owed.NAME, _suspects(target, now), owed.CLAIM, sort=[("due", 1), ("n", 1)])
+        return _first(db, target, suspects, alone)[:most]
+    pages = owed.due(db, target, now, heads[target])
+    found = list(islice((one for page in pages for one in _first(db, target, page, alone)), most))
+    heads[target].since = int(found[0]["due"]) if found else now
+    return found
 
 
 def _first(db: Calls, target: str, page: list[Document], alone: bool) -> list[Document]:
@@ -157,7 +161,8 @@ def _find_lost(db: Calls, now: int, leases: int, limits: Limits, told: list[str]
     noted: list[Document] = []
     everybody = [target.name for target in every_target(db)]
     for name in everybody:
-        db.update_many(owed.NAME, _ahead(name, now), {"$set": {"due": Int64(now)}})
+        for names in owed.chunks(_ahead(db, name, now)):
+            db.update_many(owed.NAME, {"_id": {"$in": names}, "state": {"$in": owed.UNSENT}}, {"$set": {"due": Int64(now)}})
     for names in owed.chunks(everybody):
         for one in db.find(owed.NAME, {"leased": {"$in": names}, "due": owed.until_now(leases)}, {**owed.CLAIM, "tries": 1}):
             loss = after_loss(int(one.get("lost", 0)), one["owner"], int(one["due"]), now, limits.lone_waits)

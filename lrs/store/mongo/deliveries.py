@@ -72,6 +72,7 @@ class Deliveries:
 
     _database: Database
     _leases: Clock
+    _heads: owed.Heads
 
     def claim_due(self, n: int, lease_seconds: float, owner: str, now: int, limits: Limits = UNLIMITED,
                   ended: Sequence[Attempt] = (), alone: bool = False) -> list[Claimed]:
@@ -81,21 +82,21 @@ class Deliveries:
         leases = self._leases.now()
         if not ended:
             with self._database.read() as calls:
-                if not (claims.is_mending_due(calls, now, leases) or claims.open_targets(calls, now, leases, limits, alone)):
+                if not (claims.is_mending_due(calls, now, leases) or claims.open_targets(calls, now, leases, limits, self._heads, alone)):
                     return []
 
         def work(calls: Calls) -> tuple[list[Claimed], list[str]]:
             told: list[str] = []
             claims.take_turn(calls)
             claims.record(calls, ended, limits, told)
-            return claims.claim(calls, n, leases, round(lease_seconds * 1_000_000), owner, now, limits, alone, told), told
+            return claims.claim(calls, n, leases, round(lease_seconds * 1_000_000), owner, now, limits, self._heads, alone, told), told
 
         return told_of(self._database.write(work))
 
     def is_suspect_due(self, now: int, limits: Limits = UNLIMITED) -> bool:
         """Whether a claim `alone` may find something now; a look that writes nothing."""
         with self._database.read() as calls:
-            return bool(claims.open_targets(calls, now, self._leases.now(), limits, alone=True))
+            return bool(claims.open_targets(calls, now, self._leases.now(), limits, self._heads, alone=True))
 
     def record(self, attempts: Sequence[Attempt], limits: Limits = UNLIMITED) -> int:
         """Write how attempts ended, in one commit; a stale lease changes nothing."""
@@ -196,9 +197,10 @@ class Deliveries:
     def oldest_due(self, target: str, now: int) -> int | None:
         """When the longest due delivery of this target became due, µs; None where none is due."""
         with self._database.read() as calls:
-            found = calls.one(NAME, {"target": target, "due": owed.until_now(now), "state": {"$in": ("pending", "waiting")}}, {"due": 1},
-                              sort=[("due", 1), ("n", 1)])
-        return int(found["due"]) if found else None
+            head = self._heads[target]
+            found = next((int(one["due"]) for page in owed.due(calls, target, now, head) for one in page if one["state"] != "leased"), None)
+            head.since = now if found is None else found
+        return found
 
     def count_by_state(self) -> dict[str, int]:
         """How many deliveries are in each state."""

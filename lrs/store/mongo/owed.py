@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bson import Int64
@@ -31,6 +33,8 @@ END = dict.fromkeys(("target", "state", "lease", "released", "reached", "arrived
 SIBLING = dict.fromkeys(("n", "target", "event_id", "revision", "state", "tried"), 1)
 AMONG = 100
 PAGE = 100
+NARROWEST, NARROW = 10_000, 2_000_000
+"""µs: the least width of a slice of what is due, and that with which one begins. What is narrow is not sliced at all."""
 FREE = {"lease": "", "leased": "", "owner": ""}
 """What is taken out of the document of a delivery that nobody holds any more."""
 _ID = re.compile(r"msg_[0-9a-f]{32}\Z")
@@ -95,11 +99,48 @@ def until_now(now: int) -> Document:
     return {"$lt": now + 1}
 
 
-def due(calls: Calls, target: str, now: int | None, page: int = PAGE, **more: Any) -> Iterator[list[Document]]:
-    """What is due at a target (`now` None: what will ever be), in the order in which it became so, a page at a time."""
-    until = {} if now is None else until_now(now)
+@dataclass
+class Head:
+    """Where the backlog of a target seems to begin (`since`, µs; at first nobody knows), and how wide a slice of it is that holds
+    about a page. Only speed depends on it: what is due before is looked for, too."""
+
+    since: int = 1 << 62
+    width: int = NARROW
+
+
+Heads = defaultdict[str, Head]
+"""By target, of one process."""
+
+
+def due(calls: Calls, target: str, now: int, head: Head, page: int = PAGE) -> Iterator[list[Document]]:
+    """What is due at a target, in the order in which it became so, a page at a time: first all from before its `head`, of which
+    there is little, then slice by slice. There are servers that read whatever matches before they give the first of it."""
+    low, high = 0, head.since if head.since < now - NARROW else now + 1
+    while True:
+        pages = between(calls, target, {"$gte": low, "$lt": high}, page)
+        first = next(pages, [])
+        if low:
+            _fit(head, first, page, high <= now)
+        if first:
+            yield first
+            yield from pages
+        if high > now:
+            return
+        low, high = high, min(high + head.width, now + 1)
+
+
+def _fit(head: Head, first: Sequence[Document], page: int, more: bool) -> None:
+    if len(first) == page:
+        head.width = max(NARROWEST, int(first[-1]["due"] - first[0]["due"]))
+    elif more and len(first) < page // 2:
+        head.width *= 2
+
+
+def between(calls: Calls, target: str, bounds: Document, page: int, **more: Any) -> Iterator[list[Document]]:
+    """What becomes due at a target within these bounds, in that order, a page at a time."""
     sort = [("due", 1), ("n", 1)]
-    found = calls.find(NAME, {"target": target, "due": until or {"$gte": 0}, **more}, CLAIM, sort=sort, limit=page)
+    until = {name: value for name, value in bounds.items() if name == "$lt"}
+    found = calls.find(NAME, {"target": target, "due": bounds, **more}, CLAIM, sort=sort, limit=page)
     full = len(found) == page
     while found:
         yield found

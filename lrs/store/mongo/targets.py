@@ -76,7 +76,7 @@ class Targets:
     def _end_waiting(self, name: str) -> None:
         now = self._clock.now()
         with self._database.read() as calls:
-            waiting = [one["_id"] for page in owed.due(calls, name, None, AT_ONCE, state="waiting") for one in page]
+            waiting = [one["_id"] for page in owed.between(calls, name, {"$gte": 0}, AT_ONCE, state="waiting") for one in page]
         for some in owed.chunks(waiting, AT_ONCE):
             self._database.write(partial(Calls.update_many, name=owed.NAME, wanted={"_id": {"$in": some}, "state": "waiting"},
                                          change={"$set": {"due": Int64(now)}}))

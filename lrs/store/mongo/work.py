@@ -36,6 +36,7 @@ class MongoWork(Deliveries, Targets, WorkExamined):
         """`leases`: the time by which leases go."""
         self._database, self._clock = database, time or clock.of(database)
         self._leases = leases or self._clock
+        self._heads = owed.Heads(owed.Head)
 
     def migrate(self) -> None:
         """Create the collections and indexes where they are missing."""
