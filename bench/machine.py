@@ -6,7 +6,10 @@ import platform
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import quantiles
 
@@ -48,3 +51,28 @@ def peak_mb() -> float:
 def folder_bytes(folder: Path) -> int:
     """Bytes of all files in a folder."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def logs_mb(data: Path) -> float:
+    """Megabytes of all write-ahead logs in this folder."""
+    return sum(file.stat().st_size for file in data.glob("*-wal")) / 1e6
+
+
+@contextmanager
+def highest_logs_mb(data: Path) -> Iterator[list[float]]:
+    """The most that the write-ahead logs together hold while the block runs, in the one place of the list; they shrink between two
+    looks, of which there are ten a second."""
+    most, over = [0.0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            with suppress(FileNotFoundError):  # gone between its name and its size, when all is closed
+                most[0] = max(most[0], logs_mb(data))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        looking.join()

@@ -181,7 +181,7 @@ def _figures(program: str, *arguments: str) -> list[float]:
 def memory(table: Table, folder: Path, statements: int, pages: int) -> None:
     """Memory of the web process after so many statements in and pages out; its growth over the second half."""
     data, sizes = folder / "memory", []
-    with product(data, worker=True) as running:
+    with product(data, worker=True) as running, machine.highest_logs_mb(data) as logs:
         page = running.endpoint.request("GET", "/statements?limit=100")
         for half in range(2):
             life = Life(SEED + 20, first=half * statements)
@@ -189,7 +189,6 @@ def memory(table: Table, folder: Path, statements: int, pages: int) -> None:
             client.run(running.endpoint, bodies, 2, most=statements // 1000, seconds=3600)
             client.run(running.endpoint, iter([page] * (pages // 2)), 4, most=pages // 2, seconds=3600)
             sizes.append(machine.rss_mb(running.web))
-        wal = max((file.stat().st_size for file in data.glob("*-wal")), default=0) / 1e6
     table.add("web.memory", f"web process after {statements:,} statements in and {pages:,} pages out", sizes[1], "MB", worker="on")
     table.add("web.slope", "… growth over the second half", sizes[1] - sizes[0], "MB")
-    table.add("wal", "… write-ahead logs", wal, "MB")
+    table.add("wal", "… write-ahead logs together, at most", logs[0], "MB")

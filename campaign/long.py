@@ -1,10 +1,7 @@
 """A million statements in and ten thousand pages out: memory, files, write-ahead log and answers stay what they were."""
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -12,6 +9,7 @@ import psutil
 
 from bench import client
 from bench.client import Endpoint
+from bench.machine import highest_logs_mb, logs_mb
 from bench.statements import Life
 from campaign.served import Served, must, serving, until
 from workers import partitions
@@ -30,7 +28,7 @@ SLOWER = 2.0
 def run(folder: Path, seed: int, cycles: int = 1_000_000, *, timed: bool = True) -> str:
     """`cycles` statements in, one page of a hundred for each hundred. What was seen, as a sentence. Raises `Broken`, for
     answers that became slower only if `timed`."""
-    with serving(folder, {"LRS_LOG_LEVEL": "error"}) as served, _highest(served.data) as logs:
+    with serving(folder, {"LRS_LOG_LEVEL": "error"}) as served, highest_logs_mb(served.data) as logs:
         served.start()
         endpoint = Endpoint(f"http://127.0.0.1:{served.port}/xapi", served.key, served.secret)
         batches = max(1, cycles // PARTS // BATCH)
@@ -72,27 +70,6 @@ def _measured(served: Served) -> dict[str, float]:
     for role in ("web", "worker"):
         process = psutil.Process(served.pid(role))
         found |= {f"{role} MB": process.memory_info().rss / 2**20, f"{role} files": float(process.num_fds())}
-    found["wal MB"] = _logs(served.data)
+    found["wal MB"] = logs_mb(served.data)
     return found
 
-
-def _logs(data: Path) -> float:
-    return sum(file.stat().st_size for file in data.glob("*-wal")) / 2**20
-
-
-@contextmanager
-def _highest(data: Path) -> Iterator[list[float]]:
-    """The most that the write-ahead logs together held at any moment, MB, in the one place of the list: they shrink between two looks."""
-    most, over = [0.0], threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.1):
-            most[0] = max(most[0], _logs(data))
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        yield most
-    finally:
-        over.set()
-        looking.join()

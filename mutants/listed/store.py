@@ -29,7 +29,8 @@ LOG: tuple[Mutant, ...] = (
         ("tests/store/test_groups.py::test_everyone_is_done_once_and_who_comes_meanwhile_goes_together",)),
     Mutant(
         "a-log-without-end", "The write-ahead log stays small however busy its writers are.", DATABASE,
-        "                with self._turn():\n                    _, pages, done", "                if True:\n                    _, pages, done",
+        "                with self._turn():\n                    _, pages, done",
+        "                if True:\n                    _, pages, done",
         ("tests/store/test_database.py::test_a_log_beyond_its_bound_is_cut_off_although_somebody_writes_without_end",)),
     Mutant(
         "a-failed-commit-is-silent", "A commit that failed is told to everyone whose statements were in it.", "lrs/store/sqlite/commit.py",
