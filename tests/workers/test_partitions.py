@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from map_history import COURSE, VENDOR, apply, propose, send
 from lrs.completions.model import Course, Person
 from lrs.completions.subjects import email_identifiers
 from lrs.config import BadSetting, load
-from lrs.management import maps
+from lrs.management import backup, maps, move, restore
 from lrs.management.health import lags
 from lrs.management.status import gather
 from lrs.management.verify import verify
@@ -358,3 +359,34 @@ def test_a_cursor_of_a_partition_is_moved_and_copied_like_any(tmp_path: Path) ->
     store = open_store(tmp_path)
     assert store.work.advance("route/1of2", Cursor(), Cursor(5, 1), Output())
     assert ("route/1of2", 5, 1) in store.copied.page("cursors", None, 10)
+
+
+def in_backup(services: Services, folder: Path) -> Services:
+    backup.write(services.store, services.settings.data, folder / "it.tar.gz", who="test")
+    restore.write(folder / "it.tar.gz", folder / "copy")
+    return opened(folder / "copy")
+
+
+def at_the_other_kind(services: Services, folder: Path, place: str) -> Services:
+    with closing(open_store(place, moving=True)) as new:
+        move.move(services.store, new, who="test", of="here")
+    return opened(folder / "copy", place)
+
+
+@every_store
+def test_a_copy_made_while_partitions_stand_apart_goes_on_from_the_place_of_each(tmp_path: Path, place: str) -> None:
+    services, rng = opened(tmp_path / "first"), random.Random(8)
+    services.store.directory.put_people([person(n) for n in range(20)])
+    send(services, *(statement(rng, rng.randrange(20)) for _ in range(120)))
+    lay_out(services.store, 4)
+    for number, n in ((1, 100), (3, 9), (4, 1)):
+        route_once(services, n, Partition(number, 4))
+    copy = at_the_other_kind(services, tmp_path, place) if place else in_backup(services, tmp_path)
+    assert not faults(copy)
+    assert told(copy) == told(services)
+    for one in (services, copy):
+        route(one)
+    assert stands(copy) == stands(services)
+    assert [event["revision"] for event in feed(copy)] == [event["revision"] for event in feed(services)]
+    assert not faults(copy)
+    copy.store.close()
