@@ -23,6 +23,17 @@ def test_a_client_rests_that_was_refused_at_more_than_the_rate_and_is_heard_agai
     assert not seen.anybody(0.1 + REST)
 
 
+def test_who_goes_on_as_fast_while_it_rests_goes_on_resting_and_who_is_slower_is_heard_again() -> None:
+    seen = Refusals(10)
+    for n in range(round(10 * SECONDS) + 1):
+        seen.refused("a", n / 1000)
+    fast = [seen.rest("a", 0.1 + n / 100) for n in range(3_000)]
+    assert min(fast) > REST - 0.02
+    slow = [seen.rest("a", 30.1 + n / 5) for n in range(100)]
+    assert slow.index(0.0) in (REST * 5, REST * 5 + 1)
+    assert seen.rest("b", 31.0) == 0.0
+
+
 def test_who_is_refused_at_the_rate_for_ever_never_rests() -> None:
     seen = Refusals(10)
     for n in range(10_000):
