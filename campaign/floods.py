@@ -12,7 +12,7 @@ import uuid
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from statistics import median
+from statistics import median, quantiles
 
 import psutil
 
@@ -199,8 +199,9 @@ def bad_beside_good(served: Served, seconds: float) -> str:
     rate = sent / lasted
     before, beside = median(quiet) * 1000, median(loud) * 1000
     must(beside < 10 * before + 20, f"a good request takes {before:.1f} ms, beside {rate:.0f} bad ones a second {beside:.1f} ms")
+    slow = [quantiles(some, n=20)[-1] * 1000 for some in (quiet, loud)]
     return (f"{rate:.0f} bad requests a second: a good one takes {before:.1f} ms without and {beside:.1f} ms beside them "
-            f"(ratio {beside / before:.2f})")
+            f"(ratio {beside / before:.2f}), of twenty the slowest {slow[0]:.1f} and {slow[1]:.1f} ms")
 
 
 def _phase(served: Served, seconds: float) -> list[float]:
