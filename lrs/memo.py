@@ -29,7 +29,7 @@ class Memo(dict[Key, Value]):
             value = cast(Value, known)
         else:
             value = self._of(key)
-            if (len(key) if type(key) is str else _length(key)) > LONGEST:
+            if (len(key) if isinstance(key, str) else _length(key)) > LONGEST:
                 return value
         if len(self) >= self._entries:
             self._old = dict(self)
