@@ -14,6 +14,12 @@ from lrs.store.open_store import Store
 from lrs.store.sqlite.whole import is_there
 
 
+class BadInput(click.ClickException):
+    """What a file holds is not what it should be: a sentence, and exit code 65 (EX_DATAERR)."""
+
+    exit_code = 65
+
+
 @contextmanager
 def opened(settings: Settings, *, first: bool = False) -> Iterator[Store]:
     """The settings' store; where there is none it is created, and said so, if this may be the `first` time. Safe beside running
