@@ -10,7 +10,8 @@ from lrs.cli import main
 
 FILES = {
     "not UTF-8": b"id,title\n1,\xff\n", "nothing": b"", "another header": b"colour,size\nred,5\n",
-    "an open quote": b'id,employee_id,verb_iri,canonical,completion_event\n"x,y\n', "half an object": b'{"rows": [', "a NUL": b"\x00\x01\x02",
+    "an open quote": b'id,employee_id,verb_iri,canonical,completion_event\n"x,y\n', "half an object": b'{"rows": [',
+    "a NUL": b"\x00\x01\x02",
 }
 COMMANDS = {
     "people": ("people", "import"), "people, dry": ("people", "import", "--dry-run"), "courses": ("courses", "import"),
