@@ -14,6 +14,8 @@ from lrs.kinds import READ, SECRET_KINDS, SHOWN, without_password
 
 #: Variables with our prefix that are not settings: where `lrs.toml` stands, the demo's own fault switch.
 NOT_SETTINGS = frozenset({"LRS_CONFIG", "LRS_DEMO_BREAK"})
+#: How variables begin that tell the tests where things are: a shell that has them may start the product too.
+OF_TESTS = "LRS_TEST_"
 
 
 class BadSetting(ValueError):
@@ -167,7 +169,7 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Settings:
     for name, value in _toml(path).items():
         given[_known(name, rows, str(path), lambda n: n)] = (value, f"{name} in {path}")
     for variable, text in environ.items():
-        if variable.startswith("LRS_") and variable not in NOT_SETTINGS:
+        if variable.startswith("LRS_") and variable not in NOT_SETTINGS and not variable.startswith(OF_TESTS):
             name = _known(variable.removeprefix("LRS_").lower(), rows, "the environment", lambda n: f"LRS_{n.upper()}")
             given[name] = (text, variable)
     values = {name: _value(rows[name], value, where) for name, (value, where) in given.items()}

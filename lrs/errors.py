@@ -37,6 +37,10 @@ class WrongState(Exception):
     """What is asked does not fit the state of the thing, as when it is revoked already (answered 409)."""
 
 
+class Lost(WrongState):
+    """A part of the store that was there is gone: a file, a collection. Nothing is opened; the text says what can be done."""
+
+
 class TooLarge(Exception):
     """A limit was exceeded (answered 413). `setting` names the setting that holds the limit."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from lrs.memo import Memo
 from verbs.vocabulary import Via
 
 CANONICAL = (
@@ -118,7 +119,7 @@ class VerbTable:
         `providers` are tried in order at each step. The activity type is matched as sent, then folded: else an exact
         verb with another spelling of the type would slip past the row that excludes it.
         """
-        return _find(self, verb_iri, tuple(p for p in providers if p), activity_type)
+        return _FOUND[self, verb_iri, tuple(p for p in providers if p), activity_type]
 
     def outcome(self, row: Row, completion: bool | None, success: bool | None) -> OutcomeLine | None:
         """The line of the outcome table that decides (rule 8); None where the verb class has no status."""
@@ -130,11 +131,11 @@ class VerbTable:
 
     def suggestion(self, verb_iri: str) -> str:
         """The canonical verb that an unmapped IRI's last segment hints at; '' if none or not clear. Never applied."""
-        return self.by_segment.get(_segment(verb_iri), "")
+        return self.by_segment.get(_SEGMENTS[verb_iri], "")
 
 
-@lru_cache(maxsize=2048)
-def _find(table: VerbTable, verb_iri: str, providers: tuple[str, ...], activity_type: str) -> Hit | None:
+def _find(asked: tuple[VerbTable, str, tuple[str, ...], str]) -> Hit | None:
+    table, verb_iri, providers, activity_type = asked
     types = [(activity_type, False)] if activity_type else []
     if activity_type and (other := table.fold(activity_type, verb=False)) != activity_type:
         types.append((other, True))
@@ -158,10 +159,13 @@ def _outcome(
     return next((line for line in table.outcomes if line.holds(canonical, kind, provider, activity_type, completion, success)), None)
 
 
-@lru_cache(maxsize=4096)
 def _segment(iri: str) -> str:
     last = re.split(r"[/#:]", iri.strip().rstrip("/"))[-1].lower()
     return re.sub(r"\.(?:html|json)\Z", "", last)
+
+
+_FOUND = Memo(_find, 2_048)
+_SEGMENTS = Memo(_segment, 4_096)
 
 
 def by_segment(rows: Sequence[Row]) -> dict[str, str]:

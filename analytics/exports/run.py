@@ -16,7 +16,8 @@ from analytics.dictionary import FACTS, RAW, Column
 from analytics.exports import csv, kept, ndjson, parquet
 from analytics.exports.rows import Wanted, bound, slices
 from lrs.completions.catalogue import Catalogue
-from lrs.errors import StoreUnavailable
+from lrs.errors import StoreUnavailable, WrongState
+from lrs.statements.instants import printed
 from lrs.store.open_store import Store
 
 Chunks = Callable[[Iterable[list[dict[str, Any]]], tuple[Column, ...]], Iterator[bytes]]
@@ -57,13 +58,16 @@ def stream(store: Store, wanted: Wanted, kind: str, reached: Callable[[int, int]
 
 
 def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callable[[int, int], None] = lambda rows, seq: None,
-           table: Path | None = None) -> Written:
+           table: Path | None = None, *, force: bool = False) -> Written:
     """Write `facts.<kind>` (or `statements.<kind>`) into `out`, and beside it manifest.json and SHA256SUMS (for
     `sha256sum -c`), which list every export in the folder. One with `since` is named `facts-<since>.<kind>`, so that
-    it joins what it goes on from; one of the same name is replaced when the new one is whole. Raises OSError."""
+    it joins what it goes on from; one of the same name and filters is replaced when the new one is whole. What stands there otherwise is
+    replaced by `force` only. Raises OSError, and `WrongState` where it would be replaced."""
     out.mkdir(parents=True, exist_ok=True)
     part = f"-{wanted.since}" if wanted.since else ""
     file = out / f"{'statements' if wanted.raw else 'facts'}{part}.{kind}"
+    if not force:
+        _must_be_the_same(out, file, wanted)
     total, through, digest = 0, wanted.since, hashlib.sha256()
 
     def reached(rows: int, seq: int) -> None:
@@ -79,15 +83,33 @@ def export(store: Store, wanted: Wanted, kind: str, out: Path, progress: Callabl
                 digest.update(piece)
             written.flush()
             os.fsync(written.fileno())
+        manifest = {"file": file.name, "format": kind, "rows": total, "bytes": temporary.stat().st_size, "sha256": digest.hexdigest(),
+                    "through": through, "filters": asdict(wanted)}
+        listed = [*(one for one in _listed(out) if one["file"] != file.name), manifest]
+        # before the file: where one is killed in between, the next export knows it as its own and replaces it
+        _replace(out / "manifest.json", json.dumps({"files": listed}, indent=2) + "\n")
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
-    manifest = {"file": file.name, "format": kind, "rows": total, "bytes": file.stat().st_size, "sha256": digest.hexdigest(),
-                "through": through, "filters": asdict(wanted)}
-    listed = [*(one for one in _listed(out) if one["file"] != file.name), manifest]
-    _replace(out / "manifest.json", json.dumps({"files": listed}, indent=2) + "\n")
     _replace(out / "SHA256SUMS", "".join(f"{one['sha256']}  {one['file']}\n" for one in listed))
     return Written(file, total, through)
+
+
+def _must_be_the_same(out: Path, file: Path, wanted: Wanted) -> None:
+    if not os.path.lexists(file):
+        return
+    there = next((one.get("filters") for one in _listed(out) if one["file"] == file.name), None)
+    if there is None:
+        raise WrongState(f"{file} is there, and manifest.json does not say that it is an export: nothing was written; give another folder "
+                         "with --out, or replace it with --force")
+    if there != asdict(wanted):
+        raise WrongState(f"{file} is an export with other filters ({_in_words(there)}): nothing was written; give another folder with "
+                         "--out, or replace it with --force")
+
+
+def _in_words(filters: Any) -> str:
+    said = {name: value for name, value in filters.items() if value and name not in ("since", "raw")} if isinstance(filters, dict) else {}
+    return ", ".join(f"{name} {printed(value) if name == 'until' else value}" for name, value in said.items()) or "none"
 
 
 def _listed(out: Path) -> list[dict[str, Any]]:

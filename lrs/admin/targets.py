@@ -55,6 +55,12 @@ class ChangedTarget(Schema):
         "example": {"timeout": 5}, "description": "Those named are changed, null takes one away, the others stay."})
 
 
+class Removed(Schema):
+    """How a target is removed."""
+
+    drop_waiting = fields.Boolean(load_default=False, metadata={"description": "Cancel what waits for it; it is never sent."})
+
+
 class Why(Schema):
     """Why a target is stopped."""
 
@@ -125,6 +131,17 @@ class Target(MethodView):
     def patch(self, given: dict[str, Any], name: str) -> Any:
         """Change it."""
         return targets.change(_store(), name, who=who(), settings=given["settings"], now_us=now_us())
+
+
+    @blueprint.arguments(Removed, location="query")
+    @blueprint.response(204)
+    @blueprint.doc(summary="Remove a target", responses={"409": {}}, description=(
+        "409 while deliveries wait for it, unless drop_waiting cancels them, or are being sent at this moment. What was delivered to it "
+        "stays on record; a later target of its name gets nothing that was owed to this one."))
+    def delete(self, query: dict[str, Any], name: str) -> Any:
+        """Remove it."""
+        targets.remove(_store(), name, who=who(), drop_waiting=query["drop_waiting"])
+        return Response(status=204)
 
 
 def _state(path: str, state: str, summary: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import click
 
 from lrs.cli.maps import add_versions, in_words, proposed, store_of, text_of
-from lrs.cli.opened import opened, who
+from lrs.cli.opened import BadInput, opened, who
 from lrs.cli.progress import progress
 from lrs.config import Settings
 from lrs.errors import WrongState
@@ -113,7 +113,7 @@ def _read(file: BinaryIO, settings: Settings) -> courses.Read:
     try:
         return courses.read(text_of(file.read()), settings.public_url)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise BadInput(str(error)) from error
 
 
 add_versions(command, "courses")

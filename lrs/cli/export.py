@@ -41,10 +41,11 @@ def known_verb(context: click.Context, parameter: click.Parameter, value: str) -
 @click.option("--verb", default="", callback=known_verb, help="Only this canonical verb, or verb IRI.")
 @click.option("--course", default="", help="Only this course (id or alias).")
 @click.option("--raw", is_flag=True, help="The statements themselves instead of facts.")
+@click.option("--force", is_flag=True, help="Replace an export with other filters that has this one's name.")
 @click.option("--dictionary", is_flag=True, help="Print the columns and exit.")
 @click.pass_obj
 def command(settings: Settings, kind: str | None, out: Path | None, since: int | None, until: int | None, verb: str, course: str,
-            raw: bool, dictionary: bool) -> None:
+            raw: bool, force: bool, dictionary: bool) -> None:
     """Write facts (or raw statements) with a manifest that `sha256sum -c SHA256SUMS` accepts."""
     if dictionary:
         click.echo(markdown(), nl=False)
@@ -59,7 +60,7 @@ def command(settings: Settings, kind: str | None, out: Path | None, since: int |
         with click.progressbar(length=total, label="rows", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
             try:
                 written = exports.write(store, Wanted(since or 0, until, verb, course, raw), kind, out, who=who(),
-                                        progress=lambda count, _: bar.update(count), table=settings.facts_folder)
+                                        progress=lambda count, _: bar.update(count), table=settings.facts_folder, force=force)
             except OSError as error:
                 click.echo(f"lrs: cannot write to {out}: {error.strerror or error}", err=True)
                 sys.exit(1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lrs.cli.opened import opened, who
+from lrs.cli.opened import BadInput, opened, who
 from lrs.cli.progress import progress
 from lrs.config import Settings
 from lrs.errors import Invalid
@@ -17,26 +17,29 @@ from lrs.store.open_store import Store
 from lrs.store.protocols.mappings import Mapping
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+NOT_OF_THE_FILE = ("mapping.empty", "mapping.unknown")
+"""Rules that a sound file can break."""
 
 
 def text_of(data: bytes) -> str:
-    """The text of a file; wrong usage where it is not in UTF-8."""
+    """The text of a file; `BadInput` where it is not in UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"the file is not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+        raise BadInput(f"the file is not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
 
 
 @contextmanager
 def store_of(settings: Settings, *, first: bool = False) -> Iterator[Store]:
-    """The settings' store; what concerns no row of a file is one plain sentence and exit code 1."""
+    """The settings' store; what concerns no row of a file is one plain sentence; exit code 1 where nothing is
+    wrong with the file."""
     with opened(settings, first=first) as store:
         try:
             yield store
         except Invalid as error:
             first = error.findings[0]
             if len(error.findings) == 1 and not first.where and first.index is None:
-                raise click.ClickException(first.why) from error
+                raise (click.ClickException if first.rule in NOT_OF_THE_FILE else BadInput)(first.why) from error
             raise
 
 

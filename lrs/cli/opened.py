@@ -11,6 +11,13 @@ from lrs.config import Settings
 from lrs.errors import NotFound, StoreUnavailable, WrongState
 from lrs.services import store_of
 from lrs.store.open_store import Store
+from lrs.store.sqlite.whole import is_there
+
+
+class BadInput(click.ClickException):
+    """What a file holds is not what it should be: a sentence, and exit code 65 (EX_DATAERR)."""
+
+    exit_code = 65
 
 
 @contextmanager
@@ -19,7 +26,7 @@ def opened(settings: Settings, *, first: bool = False) -> Iterator[Store]:
     processes. What is not there, or not in the state for it, ends the command with a sentence and exit code 1."""
     # a folder that was mistyped must not look like an LRS to which nothing ever happened
     try:
-        new = not settings.store and not (settings.data / "statements.db").is_file()
+        new = not settings.store and not is_there(settings.data)
     except OSError as error:
         raise StoreUnavailable(error) from error
     if new and not first:

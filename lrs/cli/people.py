@@ -7,7 +7,7 @@ from typing import TextIO
 
 import click
 
-from lrs.cli.opened import opened, who
+from lrs.cli.opened import BadInput, opened, who
 from lrs.cli.tables import JSON, JSON_LINES, labels, rows
 from lrs.config import Settings
 from lrs.errors import Invalid
@@ -36,11 +36,11 @@ def import_(settings: Settings, file: TextIO, dry_run: bool, as_json: bool) -> N
             with click.progressbar(length=len(lines), label="people", file=sys.stderr, hidden=len(lines) <= people.SLICE) as bar:
                 done = people.import_csv(store, lines, who=who(), dry=dry_run, told=lambda rows_done: bar.update(rows_done - bar.pos))
         except UnicodeDecodeError as error:
-            raise click.UsageError(f"the file is not in UTF-8 ({error.reason} at byte {error.start}); save it as CSV UTF-8") from error
+            raise BadInput(f"the file is not in UTF-8 ({error.reason} at byte {error.start}); save it as CSV UTF-8") from error
         except Invalid:
             raise
         except ValueError as error:
-            raise click.UsageError(str(error)) from error
+            raise BadInput(str(error)) from error
     if as_json:
         click.echo(json.dumps({**done.as_json(), "dry": dry_run}))
     else:

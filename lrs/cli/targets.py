@@ -110,6 +110,19 @@ def resume(settings: Settings, name: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@click.option("--drop-waiting", is_flag=True, help="Cancel what waits for it; it is never sent.")
+@JSON
+@click.pass_obj
+def remove(settings: Settings, name: str, drop_waiting: bool, as_json: bool) -> None:
+    """Remove a target that nothing waits for. What was delivered to it stays on record."""
+    with opened(settings) as store:
+        view = targets.remove(store, name, who=who(), drop_waiting=drop_waiting)
+    dropped = f"; {view['dropped']} waiting deliveries cancelled" if view["dropped"] else ""
+    click.echo(json.dumps(view) if as_json else f"{name} is removed{dropped}")
+
+
+@command.command()
+@click.argument("name")
 @click.option("--retire", is_flag=True, help="Sign with the newest secret alone: the receiver knows it now.")
 @JSON
 @click.pass_obj

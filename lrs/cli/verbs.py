@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import click
 
 from lrs.cli.maps import add_versions, proposed, store_of, text_of
-from lrs.cli.opened import opened, who
+from lrs.cli.opened import BadInput, opened, who
 from lrs.cli.progress import progress
 from lrs.completions.rules_page import markdown
 from lrs.config import Settings
@@ -113,9 +113,9 @@ def explain(settings: Settings, file: BinaryIO, provider: str, as_json: bool) ->
     try:
         statement = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"not JSON: {error}") from error
+        raise BadInput(f"not JSON: {error}") from error
     if not isinstance(statement, dict):
-        raise click.UsageError("a statement is a JSON object")
+        raise BadInput("a statement is a JSON object")
     with opened(settings, first=True) as store:
         told = verbs.explain(store, statement, provider)
     click.echo(json.dumps(told) if as_json else "\n".join(_explained(told)))

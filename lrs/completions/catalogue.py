@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from lrs.completions.model import CREDENTIAL, Course
 from lrs.completions.providers import PROVIDER_RULES, ProviderRules
+from lrs.memo import Memo
 from verbs.read import mapping
 from verbs.tables import load
 
@@ -82,7 +83,7 @@ class Catalogue:
                     self._parts.setdefault(activity, []).append(Role(course.id, activity, kind))
         self._sessions: dict[str, list[str]] = {}
         for course in self._courses.values():
-            for name in dict.fromkeys(n for given in course.sessions for n in (self.canonical(given), _folded_type(given))):
+            for name in dict.fromkeys(n for given in course.sessions for n in (self.canonical(given), _TYPES[given])):
                 self._sessions.setdefault(name, []).append(course.id)
         self._rules = {**PROVIDER_RULES, **{r.provider: r for r in rules}}
 
@@ -175,9 +176,12 @@ class Catalogue:
 _standard = lru_cache(maxsize=256)(ProviderRules)
 
 
-@lru_cache(maxsize=16_384)
 def product_alias(activity_id: str) -> str:
     """The one spelling of an Open edX course id, from any of the three that its tools write; else the id as it is."""
+    return _ALIASES[activity_id]
+
+
+def _product_alias(activity_id: str) -> str:
     text = unquote(activity_id) if "%" in activity_id else activity_id
     for pattern in _OPENEDX:
         found = pattern.fullmatch(text)
@@ -186,14 +190,21 @@ def product_alias(activity_id: str) -> str:
     return activity_id
 
 
-@lru_cache(maxsize=2_048)
 def spellings(activity_id: str) -> frozenset[str]:
     """Every id under which senders may write this activity: itself, and for an Open edX course all three (rule 1a)."""
+    return _SPELLINGS[activity_id]
+
+
+def _spellings(activity_id: str) -> frozenset[str]:
     text = unquote(activity_id) if "%" in activity_id else activity_id
     found = next((m for pattern in _OPENEDX if (m := pattern.fullmatch(text))), None)
     if found is None:
         return frozenset({activity_id})
     return frozenset({activity_id, *(f"{found['root']}/{form.format(found['key'])}" for form in _OPENEDX_SPELLINGS)})
+
+
+_ALIASES = Memo(_product_alias, 16_384)
+_SPELLINGS = Memo(_spellings, 2_048)
 
 
 def activities_of(course: Course) -> frozenset[str]:
@@ -207,7 +218,7 @@ def activities_of(course: Course) -> frozenset[str]:
 def types_of(course: Course) -> frozenset[str]:
     """The activity types, folded as for the look-up, whose `attended` statements must be read again when this course
     changes: each of `sessions` may be one."""
-    return frozenset(_folded_type(given) for given in course.sessions)
+    return frozenset(_TYPES[given] for given in course.sessions)
 
 
 def former_keys(course: Course) -> frozenset[str]:
@@ -224,9 +235,7 @@ def is_never_course(activity: Mapping[object, object]) -> bool:
 
 def _type(activity: Mapping[object, object]) -> str:
     kind = mapping(activity.get("definition")).get("type")
-    return _folded_type(kind) if isinstance(kind, str) else ""
+    return _TYPES[kind] if isinstance(kind, str) else ""
 
 
-@lru_cache(maxsize=4_096)
-def _folded_type(kind: str) -> str:
-    return load().fold(kind, verb=False)
+_TYPES = Memo[str, str](lambda kind: load().fold(kind, verb=False), 4_096)

@@ -4,7 +4,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+
+from lrs.memo import Memo
 
 # Open edX writes this address for learners it does not name: it stands for nobody (rule 17).
 NOBODY = frozenset({"unknown@example.com"})
@@ -17,14 +18,16 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 def email_identifiers(email: str) -> list[str]:
     """Every normal form a bare e-mail address can take in an actor: mbox, the standard's SHA-1 of `mailto:…`, and
     Open edX's SHA-1 of the bare address. Empty for no address and for the addresses of nobody."""
-    return list(_of_address(email.strip().lower()))
+    return list(_ADDRESSES[email.strip().lower()])
 
 
-@lru_cache(maxsize=8_192)
 def _of_address(address: str) -> tuple[str, ...]:
     if "@" not in address or address in NOBODY:
         return ()
     return f"mbox:{address}", f"sha1:{_sha1('mailto:' + address)}", f"sha1:{_sha1(address)}"
+
+
+_ADDRESSES = Memo(_of_address, 8_192)
 
 
 def identifier(actor: object) -> list[str]:

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from lrs.errors import NotFound, StoreUnavailable, WrongState
+from lrs.errors import Damaged, NotFound, StoreUnavailable, WrongState
 from lrs.management.audit import audited
 from lrs.services import now_us
 from lrs.statements.instants import printed
@@ -69,7 +69,8 @@ def write(store: Store, data: Path, to: Path, *, who: str, told: Told = nobody,
     """Copy the store in `data` to a new folder, or to an archive where `to` is named so (ARCHIVES), and give it that name when it is
     whole, durable, and `check(backup, an empty place)` had nothing to say. Others go on reading and writing.
 
-    Raises `WrongState` where `to` is there already, OSError where it cannot be written, `StoreUnavailable`.
+    Raises `WrongState` where `to` is there already, `Damaged` where a file of the store is, OSError where it cannot be written,
+    `StoreUnavailable`.
     """
     if to.exists() or to.is_symlink():
         raise WrongState(f"{to} is there already; a backup replaces nothing")
@@ -101,6 +102,10 @@ def _fill(into: _Into, store: Store, data: Path, part: Path, told: Told) -> Mani
             through = store.statements.consistent_through()  # before the snapshot, which then holds all up to here
         staged = part / name
         copies.copy(databases[name], staged, partial(_share, told, name))
+        told(f"checking {name}", 0.0)
+        if wrong := copies.faults(staged, quick=True):
+            raise Damaged(f"the store's {databases[name].path} is damaged, and no backup was made of it: {'; '.join(wrong)}. Keep the data "
+                          "directory as it is, and the backups that you have (docs/backup.md)")
         counts |= copies.counts(staged)
         if name == "statements.db":
             last = copies.last_seq(staged)

@@ -54,6 +54,8 @@ def passed_over(store: Store, wanted: Wanted, states: tuple[str, ...]) -> list[s
         row = next(iter(store.work.deliveries(Wanted((name,)), 1)), None) if "\0" not in name else None
         if row is None:
             told.append(f'there is no delivery "{name}"')
+        elif store.work.target(row.target) is None:
+            told.append(f"{name} was owed to {row.target}, and there is no such target any more")
         elif row.state not in states:
             due = f", due {printed(row.due)}" if row.state in UNSENT and row.due is not None else ""
             told.append(f"{name} is {row.state}{due}; meant are those that are {' or '.join(states)}")

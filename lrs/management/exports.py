@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def write(store: Store, wanted: Wanted, kind: str, out: Path, *, who: str, progress: Callable[[int, int], None],
-          table: Path | None = None) -> Written:
+          table: Path | None = None, force: bool = False) -> Written:
     """Write facts or raw statements into a folder, with a manifest; `progress` is told (rows, seq) a slice.
-    `table`: the folder of the table of facts. Raises `OSError`."""
+    `table`: the folder of the table of facts; `force`: replace an export with other filters, too. Raises `OSError`, `WrongState`."""
     from analytics.exports import run  # DuckDB and Delta Lake are 40 MB of memory: none for who never exports
 
     with audited(store, who, "exports.run", _thing(wanted), **_told(wanted, kind)):
-        return run.export(store, wanted, kind, out, progress, table)
+        return run.export(store, wanted, kind, out, progress, table, force=force)
 
 
 def streamed(store: Store, wanted: Wanted, kind: str, *, who: str, table: Path | None = None) -> tuple[int, Iterator[bytes]]:

@@ -79,6 +79,27 @@ def set_state(store: Store, name: str, state: str, *, who: str, why: str = "", n
     return shown(by_name(store, name), now_us)
 
 
+def remove(store: Store, name: str, *, who: str, drop_waiting: bool = False) -> dict[str, Any]:
+    """Take a target away: `{"name", "removed", "dropped"}`. What was delivered to it stays on record; what waits for it keeps it from being
+    removed, or is cancelled where `drop_waiting` says so. A later target of its name gets nothing that was owed to this one.
+    One that was removed is removed. Raises `NotFound`, and `WrongState` where something waits or is being sent at this moment."""
+    if store.work.target(name) is None and store.audit.list(thing=name, action="targets.remove", limit=1):
+        return {"name": name, "removed": True, "dropped": 0}
+    row = by_name(store, name)
+    with audited(store, who, "targets.remove", name, connector=row.connector, settings=_told(row.connector, row.settings),
+                 **({"drop_waiting": True} if drop_waiting else {})):
+        found = store.work.remove_target(name, drop="its target was removed" if drop_waiting else "")
+        if found is None:  # another was faster
+            return {"name": name, "removed": True, "dropped": 0}
+        if found.sending:
+            raise WrongState(f"{found.sending} deliveries are being sent to {name} at this moment: stop it (lrs targets pause {name}), and "
+                             "remove it when they have ended")
+        if not found.done:
+            raise WrongState(f"{found.waiting} deliveries wait for {name} (lrs deliveries list --target {name}): have them sent first, or "
+                             "give them up with --drop-waiting (API: drop_waiting=true), which cancels them")
+    return {"name": name, "removed": True, "dropped": found.waiting}
+
+
 def rotate(store: Store, name: str, *, who: str, now_us: int) -> dict[str, Any]:
     """Sign with a new secret beside the newest old one, until `retire`: what `shown` says, and the new `secret`, this once.
     Raises `NotFound`, `WrongState` for a target that signs with none."""

@@ -13,6 +13,7 @@ from lrs.store.protocols.examined import Achievement, Event, Owed
 from lrs.store.protocols.work import Cursor
 
 PROMISES = {
+    "whole": "every file or collection that the store had is there",
     "order": "a statement's seq is its `stored`, rises, and is at or below the clock's ceiling",
     "terms": "the index terms kept with a statement are those that follow from its text",
     "index": "the index has every term of a statement, and of what it refers to",

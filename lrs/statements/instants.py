@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from fractions import Fraction
 from functools import lru_cache
 
+from lrs.memo import Memo
+
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400
 _SHAPE = re.compile(
@@ -41,18 +43,16 @@ class _Read:
 
 def instant(text: str) -> Instant | None:
     """The instant that an ISO 8601 timestamp names (no zone: UTC); None if it is no timestamp that we can read."""
-    # a fraction may have a million digits, and what is remembered stays
-    return _instant_memo(text) if len(text) <= _MEMO_LENGTH else _instant_anew(text)
+    return _INSTANTS[text]
 
 
-def _instant_anew(text: str) -> Instant | None:
+def _instant(text: str) -> Instant | None:
     read = _read(text)
     return None if read is None else Instant(read.seconds, read.digits.rstrip("0"))
 
 
-_MEMO_LENGTH = 64
 # of one statement it is asked several times: by the rules and by whoever judges
-_instant_memo = lru_cache(maxsize=1_024)(_instant_anew)
+_INSTANTS = Memo(_instant, 1_024)
 
 
 def to_utc(text: str) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import Any
 
+from lrs.memo import Memo
 from lrs.statements.actors import ACTORS, identifiers
 from lrs.statements.members import members
 from lrs.statements.seen import Seen
@@ -26,6 +28,7 @@ AROUND = (("contextAgents", "agent"), ("contextGroups", "group"))
 """Where xAPI 2.0 names further Agents and Groups, and under which key (4.2.2.5)."""
 _AGENT_PAIRS = tuple((f"agent+{second}", second) for first, second in PAIRS if first == "agent")
 _OTHER_PAIRS = tuple((f"{first}+{second}", first, second) for first, second in PAIRS if first != "agent")
+_NUMBER = Struct(">q")
 CONTEXT_ACTIVITIES = ("parent", "grouping", "category", "other")
 
 
@@ -43,23 +46,29 @@ class Terms:
 
     def __init__(self, key: bytes) -> None:
         """`key`: 1 to 64 bytes, `Statements.term_key` of the store. Terms of two keys never meet."""
-        self._key = key
-        self.term = lru_cache(maxsize=8_192)(self._hash)
+        self._keyed = blake2b(digest_size=8, key=key)
+        self._terms = Memo(self._hash, 8_192)
         self._parts: dict[str, Seen[_Part]] = {"actor": Seen(), "object": Seen()}
         self._contexts: Seen[tuple[int, ...]] = Seen()
 
-    def _hash(self, kind: str, value: str, other: str | None = None) -> int:
+    def term(self, kind: str, *values: str) -> int:
+        """The term of a fact (its kind, its value) or of a pair (the kinds in one word, both values)."""
+        return self._terms[kind, *values]
+
+    def _hash(self, fact: tuple[str, ...]) -> int:
         # The length of the first value keeps ("ab", "c") and ("a", "bc") apart.
-        text = f"{kind} {value}" if other is None else f"{kind} {len(value)} {value} {other}"
-        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
-        return int.from_bytes(digest, "big", signed=True)
+        text = " ".join(fact) if len(fact) == 2 else f"{fact[0]} {len(fact[1])} {fact[1]} {fact[2]}"
+        keyed = self._keyed.copy()
+        keyed.update(text.encode("utf-8", "surrogatepass"))
+        number: int = _NUMBER.unpack(keyed.digest())[0]
+        return number
 
     def of_statement(
         self, statement: Mapping[str, Any], texts: Mapping[str, bytes] | None = None, *, authority: Mapping[str, Any], credential_id: str
     ) -> tuple[int, ...]:
         """Every term of a valid statement, each once. `texts` are its members as they were sent: what was hashed for the
         same text before is not hashed again. `authority` is the one that we put into its envelope."""
-        term = self.term
+        term = self._terms
         actor = self._known("actor", statement, texts)
         target = self._known("object", statement, texts)
         agents = dict.fromkeys(actor.agents + target.agents)
@@ -67,20 +76,20 @@ class Terms:
         context = statement.get("context")
         if context and "registration" in context:
             single["registration"] = context["registration"].lower()
-        found = [term("credential", credential_id), *actor.terms, *target.terms]
+        found = [term["credential", credential_id], *actor.terms, *target.terms]
         for kind, value in single.items():
-            found.append(term(kind, value))
+            found.append(term[kind, value])
         for agent in agents:
             for pair, kind in _AGENT_PAIRS:
                 if kind in single:
-                    found.append(term(pair, agent, single[kind]))
+                    found.append(term[pair, agent, single[kind]])
         for pair, first, second in _OTHER_PAIRS:
             if first in single and second in single:
-                found.append(term(pair, single[first], single[second]))
+                found.append(term[pair, single[first], single[second]])
         if context:
             found += self._of_context(context, texts)
         for name in identifiers(authority):
-            found.append(term("related_agent", name))
+            found.append(term["related_agent", name])
         return tuple(dict.fromkeys(found))
 
     def _known(self, key: str, statement: Mapping[str, Any], texts: Mapping[str, bytes] | None) -> _Part:
@@ -94,26 +103,26 @@ class Terms:
         return part
 
     def _part(self, value: Mapping[str, Any], is_object: bool) -> _Part:
-        term, kind = self.term, value.get("objectType", "Activity" if is_object else "Agent")
+        term, kind = self._terms, value.get("objectType", "Activity" if is_object else "Agent")
         if kind in ACTORS:
             agents = identifiers(value)
-            return _Part(tuple(agents), None, tuple(term(of, name) for of in ("agent", "related_agent") for name in agents))
+            return _Part(tuple(agents), None, tuple(term[of, name] for of in ("agent", "related_agent") for name in agents))
         if kind == "Activity":
-            return _Part((), value["id"], (term("related_activity", value["id"]),))
+            return _Part((), value["id"], (term["related_activity", value["id"]],))
         if kind == "SubStatement":
-            return _Part((), None, tuple([term("related_agent", name) for name in _related_agents(value)]
-                                         + [term("related_activity", name) for name in _related_activities(value)]))
+            return _Part((), None, tuple([term["related_agent", name] for name in _related_agents(value)]
+                                         + [term["related_activity", name] for name in _related_activities(value)]))
         return _Part()
 
     def _of_context(self, context: Mapping[str, Any], texts: Mapping[str, bytes] | None) -> Iterable[int]:
-        found = [self.term("related_agent", name) for name in _agents_around(context)]
+        found = [self._terms["related_agent", name] for name in _agents_around(context)]
         activities = context.get("contextActivities")
         if not activities:
             return found
         text = members(texts["context"])["contextActivities"] if texts else None
         known = self._contexts.get(text) if text is not None else None
         if known is None:
-            known = tuple(self.term("related_activity", name) for name in _in_context(activities))
+            known = tuple(self._terms["related_activity", name] for name in _in_context(activities))
             if text is not None:
                 self._contexts.put(text, known)
         return [*found, *known]

@@ -42,6 +42,7 @@ CHANGES: dict[str, list[Request]] = {
     "DELETE /connections/{name}/secret": [CONNECTION, ROTATED, ("DELETE", "/connections/academy/secret", {})],
     "POST /targets": [TARGET],
     "PATCH /targets/{name}": [TARGET, ("PATCH", "/targets/hook", {"json": {"settings": {"timeout": 5}}})],
+    "DELETE /targets/{name}": [TARGET, ("DELETE", "/targets/hook", {})],
     "POST /targets/{name}/pause": [TARGET, ("POST", "/targets/hook/pause", {"json": {}})],
     "POST /targets/{name}/disable": [TARGET, ("POST", "/targets/hook/disable", {"json": {}})],
     "POST /targets/{name}/resume": [TARGET, ("POST", "/targets/hook/pause", {"json": {}}), ("POST", "/targets/hook/resume", {"json": {}})],

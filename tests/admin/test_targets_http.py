@@ -76,6 +76,23 @@ def test_a_target_lives_its_life(client: FlaskClient, store: Store) -> None:
     assert told == [f"targets.{verb}" for verb in ("retire", "rotate", "resume", "disable", "pause", "change", "create")]
 
 
+def test_a_target_is_removed_when_nothing_waits_for_it_or_what_waits_is_given_up(client: FlaskClient, store: Store) -> None:
+    assert client.delete(f"{API}/targets/hook").status_code == 404
+    client.post(f"{API}/targets", json=HOOK)
+    owe(store, 3)
+    refused = client.delete(f"{API}/targets/hook")
+    assert (refused.status_code, refused.json["code"]) == (409, "wrong_state")
+    assert "3 deliveries wait for hook" in refused.json["message"]
+    assert client.delete(f"{API}/targets/hook?drop_waiting=true").status_code == 204
+    assert client.delete(f"{API}/targets/hook").status_code == 204  # the answer may have got lost
+    assert client.get(f"{API}/targets/hook").status_code == 404
+    found = client.get(f"{API}/deliveries?target=hook").json["items"]
+    assert {(one["state"], one["why"]) for one in found} == {("cancelled", "its target was removed")}
+    assert client.post(f"{API}/deliveries/replay", json={"ids": [found[0]["id"]]}).json["count"] == 0
+    last = store.audit.list(thing="hook")[0]
+    assert (last.action, last.detail["connector"], last.detail["drop_waiting"], last.refused) == ("targets.remove", "webhook", True, "")
+
+
 def test_every_wrong_setting_is_a_finding_with_its_pointer(client: FlaskClient, store: Store) -> None:
     answer = client.post(f"{API}/targets", json={"name": "x", "connector": "bamboohr", "settings": {"colour": "red"}})
     assert answer.status_code == 400

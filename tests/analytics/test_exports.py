@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+from pathlib import Path
 
 import duckdb
 import pandas
@@ -18,6 +19,7 @@ from lrs.cli.main import command
 from lrs.completions.model import Course, Person
 from lrs.config import load
 from lrs.directory.csv import identifiers_of
+from lrs.errors import WrongState
 from lrs.ingest.batch import accept
 from lrs.ingest.prepare import Provider
 from lrs.services import Services
@@ -183,3 +185,49 @@ def test_the_command_and_its_mistakes(store, tmp_path):
 def test_the_data_dictionary_page_is_what_the_command_prints():
     with open("docs/data-dictionary.md") as page:
         assert page.read() == markdown()
+
+
+def test_an_export_with_other_filters_is_not_replaced_unless_that_is_said(store, tmp_path):
+    out = tmp_path / "out"
+    whole = export(store, Wanted(), "csv", out).file.read_bytes()
+    for other in (Wanted(verb="completed"), Wanted(course="https://c.example/1"), Wanted(until=1_700_000_000_000_000)):
+        with pytest.raises(WrongState, match=r"facts\.csv is an export with other filters \(none\).*--out.*--force"):
+            export(store, other, "csv", out)
+    assert (out / "facts.csv").read_bytes() == whole
+    assert subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, check=False).returncode == 0
+    export(store, Wanted(verb="completed"), "ndjson", out)  # of another name
+    export(store, Wanted(raw=True), "csv", out)
+    assert export(store, Wanted(verb="completed"), "csv", out, force=True).rows == 1000
+    with pytest.raises(WrongState, match=r"other filters \(verb completed\)"):
+        export(store, Wanted(), "csv", out)
+
+
+def test_a_file_of_somebody_else_is_not_replaced(store, tmp_path):
+    (tmp_path / "facts.csv").write_text("mine")
+    with pytest.raises(WrongState, match=r"manifest\.json does not say that it is an export"):
+        export(store, Wanted(), "csv", tmp_path)
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("facts")] == ["facts.csv"]
+    assert (tmp_path / "facts.csv").read_text() == "mine"
+
+
+def test_who_was_killed_when_the_file_had_its_name_may_export_again(store, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    left, replace = 0, Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return replace(self, target)
+
+    for at in range(3):
+        left = at
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            with pytest.raises(Killed):
+                export(store, Wanted(), "csv", tmp_path / str(at))
+        assert export(store, Wanted(), "csv", tmp_path / str(at)).rows == 2500
+        assert subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / str(at), capture_output=True, check=False).returncode == 0

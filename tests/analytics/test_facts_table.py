@@ -49,7 +49,8 @@ def same(services: Services, out: Path, wanted: Wanted = ALL, kinds: tuple[str, 
     """Compare both exports row by row; how many rows there are."""
     assert kept.known(services.store, folder(services)), "this export comes from the table"
     for kind in kinds:
-        log, kept_ = (export(services.store, wanted, kind, out / f"{n}", table=of) for n, of in enumerate((None, folder(services))))
+        log, kept_ = (export(services.store, wanted, kind, out / f"{n}", table=of, force=True)
+                      for n, of in enumerate((None, folder(services))))
         assert read(kept_.file, kind) == read(log.file, kind)
         assert (kept_.rows, kept_.through) == (log.rows, log.through)
     return log.rows

@@ -56,7 +56,7 @@ def test_explain_promises_no_completion_where_there_is_none(run, verb, triggers)
 
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_explain_refuses_what_is_no_statement(run, text):
-    assert run("verbs", "explain", "-", input=text).exit_code == 2
+    assert run("verbs", "explain", "-", input=text).exit_code == 65
 
 
 def test_explain_says_what_a_statement_would_be_refused_for(run):
@@ -75,7 +75,7 @@ def test_explain_takes_a_statement_of_either_version_and_with_attachments_as_val
 
 
 @pytest.mark.parametrize(("given", "code", "said"), [
-    (b"\xef\xbb\xbf" + json.dumps(PASSED).encode(), 0, "verb      passed"), (b'{"a": "\xe9"}', 2, "not in UTF-8")])
+    (b"\xef\xbb\xbf" + json.dumps(PASSED).encode(), 0, "verb      passed"), (b'{"a": "\xe9"}', 65, "not in UTF-8")])
 def test_explain_reads_the_file_as_others_are_read(run, given, code, said):
     result = run("verbs", "explain", "-", input=given)
     assert (result.exit_code, said in result.output) == (code, True)

@@ -45,6 +45,20 @@ def test_a_target_is_paused_and_resumed(lrs):
     assert lrs("targets", "pause", "nobody").exit_code == 1
 
 
+def test_a_target_is_removed(lrs, tmp_path):
+    lrs("targets", "add", "crm", "--connector", "hubspot", "--set", "token=t")
+    store = open_store(tmp_path)
+    event = Published("learning.completed", "a", 1, b'{"event": "learning.completed", "id": "a", "revision": 1}')
+    assert store.work.advance("route", Cursor(0, 0), Cursor(1, 0), Output(published=[event], owed=[(0, "crm")]))
+    store.close()
+    refused = lrs("targets", "remove", "crm")
+    assert (refused.exit_code, "1 deliveries wait" in refused.output, "--drop-waiting" in refused.output) == (1, True, True)
+    assert lrs("targets", "remove", "crm", "--drop-waiting").output == "crm is removed; 1 waiting deliveries cancelled\n"
+    assert "no targets yet" in lrs("targets", "list").output
+    assert "cancelled" in lrs("deliveries", "list", "--target", "crm").output
+    assert lrs("targets", "remove", "nobody").exit_code == 1
+
+
 def test_settings_change_one_by_one_and_the_secret_rotates_without_a_gap(lrs, tmp_path):
     made = lrs("targets", "add", "hook", "--connector", "webhook", "--set", "url=https://r.example/", "--json")
     first = json.loads(made.output)["secret"]

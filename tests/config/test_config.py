@@ -75,3 +75,9 @@ def test_a_folder_that_may_not_be_looked_into_has_no_file_of_settings(closed):
     assert load({}, closed / "lrs.toml").port == 8080
     with pytest.raises(BadSetting, match="or not for this user"):
         file_of({"LRS_CONFIG": str(closed / "lrs.toml")})
+
+
+def test_variables_of_the_tests_are_no_settings_and_no_fault():
+    assert load({"LRS_TEST_PARTS": "/parts", "LRS_TEST_MONGO_URL": "mongodb://h/"}) == load({})
+    with pytest.raises(BadSetting, match="LRS_TESTS"):
+        load({"LRS_TESTS": "1"})

@@ -181,6 +181,26 @@ def test_an_archive_writes_nowhere_but_where_it_may(name: str, data: Path, tmp_p
         restore.write(tmp_path / "link.tar", tmp_path / "again")
 
 
+@pytest.mark.parametrize("name", ["copy", "copy.tar.gz"])
+@pytest.mark.parametrize("file", ["statements", "work"])
+def test_of_a_damaged_store_no_backup_is_made(data: Path, tmp_path: Path, file: str, name: str) -> None:
+    take(data, *({**statement(n), "result": {"response": uuid.uuid4().hex * 30}} for n in range(200)))
+    with closing(open_store(data)) as store:
+        for one in store.files:
+            one.checkpoint(0)
+    place = data / f"{file}.db"
+    whole = place.read_bytes()
+    pages = len(whole) // 4096
+    for page in range(pages // 2, pages):  # the first ones are read when the file is opened
+        place.write_bytes(whole[:page * 4096] + b"\xff" * 4096 + whole[(page + 1) * 4096:])
+        told = lrs("--data", data, "backup", "--to", tmp_path / name)
+        if told.returncode == 65:
+            break
+    assert told.returncode == 65, told.stderr
+    assert f"{file}.db is damaged, and no backup was made" in told.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["data"]
+
+
 def test_where_there_is_no_room_nothing_is_left(data: Path, tmp_path: Path) -> None:
     take(data, *({**statement(n), "result": {"response": uuid.uuid4().hex * 300}} for n in range(200)))
 

@@ -310,9 +310,8 @@ def test_secrets_that_are_weak_shared_or_still_rotating(world):
 def test_statements_without_anybody_in_the_directory(tmp_path):
     world = World(tmp_path)
     world.store.close()
-    (world.data / "statements.db").unlink()
-    for rest in world.data.glob("statements.db-*"):
-        rest.unlink()
+    for file in world.data.glob("*.db*"):
+        file.unlink()
     world.store = open_store(world.data)
     assert world.said("people") == []
     world.send()

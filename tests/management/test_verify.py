@@ -130,7 +130,8 @@ def test_what_is_written_meanwhile_is_no_broken_promise(data: Path, monkeypatch:
 
 
 def test_every_promise_is_broken_by_some_test() -> None:
-    assert set().union(*(expected for _, expected in BREAKS.values())) == set(verify.PROMISES)
+    # `whole` has tests of its own, test_lost_files.py: such a store is not even opened
+    assert set().union(*(expected for _, expected in BREAKS.values())) | {"whole"} == set(verify.PROMISES)
 
 
 def test_nothing_is_created_where_there_is_no_store(tmp_path: Path) -> None:

@@ -124,4 +124,5 @@ def test_a_promise_broken_by_hand_is_named(what: str, url: str, server: Mongo) -
 
 
 def test_every_promise_is_broken_by_some_test() -> None:
-    assert set().union(*(expected for _, expected in BREAKS.values())) == set(verify.PROMISES)
+    # `whole` has tests of its own, test_lost_files.py: such a store is not even opened
+    assert set().union(*(expected for _, expected in BREAKS.values())) | {"whole"} == set(verify.PROMISES)

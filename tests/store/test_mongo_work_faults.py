@@ -158,6 +158,7 @@ ASKED = {
     "release": lambda w: w.release(Wanted(), now=1), "give_back": lambda w: w.give_back(claim(w), 1),
     "expire_leases": lambda w: w.expire_leases(["a"], "me", 1), "set_target_state": lambda w: w.set_target_state("a", "active"),
     "change_target": lambda w: w.change_target("a", {}), "add_target": lambda w: w.add_target(TargetRow("b", "webhook")),
+    "remove_target": lambda w: w.remove_target("hris", drop="gone"),
 }
 
 

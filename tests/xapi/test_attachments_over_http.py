@@ -82,6 +82,11 @@ def test_an_attachment_with_a_url_needs_no_data(client: FlaskClient) -> None:
     assert answer.data.count(b"X-Experience-API-Hash") == 0
 
 
+def test_the_length_is_not_held_against_the_data_for_a_case_of_adl_s_suite_sends_another(client: FlaskClient) -> None:
+    assert post(client, multipart(statement(attachment(length=len(DATA) // 2)), part(DATA))).status_code == 200
+    assert DATA in client.get(PATH, query_string={"attachments": "true"}).data
+
+
 @pytest.mark.parametrize(("bits", "digits"), [(224, 56), (256, 64), (384, 96), (512, 128)])
 def test_each_length_of_sha2_is_checked(client: FlaskClient, bits: int, digits: int) -> None:
     name = hashlib.new(f"sha{bits}", DATA).hexdigest()

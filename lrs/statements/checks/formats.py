@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from lrs.memo import Memo
 from lrs.statements.instants import instant
 
-_MEMO = 8_192
+_REMEMBERED = 8_192
 _TIMESTAMP_LENGTH = 300  # digits enough for anyone, and few enough to compute with
-_MEMO_LENGTH = 512  # a longer text is checked anew each time, so that the memo stays within a few megabytes
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f<>\"{}|\\^`\ud800-\udfff]|%(?![0-9A-Fa-f]{2})")  # RFC 3987, 2.2
@@ -60,18 +59,14 @@ def forbidden_in_iri(text: str) -> str | None:
     return hit.group() if hit else None
 
 
-def _iri_anew(text: str) -> bool:
-    return has_scheme(text) and forbidden_in_iri(text) is None
-
-
-_iri_memo = lru_cache(maxsize=_MEMO)(_iri_anew)
-_language_memo = lru_cache(maxsize=1_024)(_LANGUAGE.fullmatch)
-_mbox_memo = lru_cache(maxsize=_MEMO)(_MBOX.fullmatch)
+_IRIS = Memo[str, bool](lambda text: has_scheme(text) and forbidden_in_iri(text) is None, _REMEMBERED)
+_LANGUAGES = Memo[str, bool](lambda text: _LANGUAGE.fullmatch(text) is not None, 1_024)
+_MBOXES = Memo[str, bool](lambda text: _MBOX.fullmatch(text) is not None, _REMEMBERED)
 
 
 def is_iri(text: str) -> bool:
     """True for an IRI: a scheme, and no character that RFC 3987 forbids (xAPI 1.0.3 Data 4.3)."""
-    return _iri_memo(text) if len(text) <= _MEMO_LENGTH else _iri_anew(text)
+    return _IRIS[text]
 
 
 def is_uuid(text: str) -> bool:
@@ -81,12 +76,12 @@ def is_uuid(text: str) -> bool:
 
 def is_language(text: str) -> bool:
     """True for a well-formed tag of RFC 5646."""
-    return len(text) <= 128 and _language_memo(text) is not None
+    return len(text) <= 128 and _LANGUAGES[text]
 
 
 def is_mbox(text: str) -> bool:
     """True for `mailto:` and one address (2.4.2.3)."""
-    return (_mbox_memo(text) if len(text) <= _MEMO_LENGTH else _MBOX.fullmatch(text)) is not None
+    return _MBOXES[text]
 
 
 def is_sha1(text: str) -> bool:

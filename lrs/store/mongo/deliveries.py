@@ -149,11 +149,11 @@ class Deliveries:
 
         Cancelled ones only where named by id or state. What was delivered, or may have arrived, comes back as unclear: a
         target that does not drop a repeated id is asked whether it has it. Later revisions that were delivered follow again, so
-        that the target ends at the newest; a revoke of what the target never got is not replayed.
+        that the target ends at the newest; a revoke of what the target never got is not replayed, nor anything to one that is gone.
         """
         states = FINISHED if wanted.ids or wanted.state else tuple(state for state in FINISHED if state != "cancelled")
         with self._database.read() as calls:
-            groups = _replayed(calls, _where(wanted, states))
+            groups = _replayed(calls, _to_targets(calls, _where(wanted, states)))
         if dry:
             return sum(map(len, groups))
         return sum(self._replay_some(some, now) for some in _together(groups))
@@ -220,6 +220,10 @@ def _where(wanted: Wanted, states: Sequence[str] = STATES) -> Document:
         where["state"] = {"$in": states}
     created = {name: value for name, value in (("$gte", wanted.since), ("$lt", wanted.until)) if value is not None}
     return where | ({"created": created} if created else {})
+
+
+def _to_targets(calls: Calls, where: Document) -> Document:
+    return {**where, "target": {"$in": [one.name for one in targets.every_target(calls) if where.get("target", one.name) == one.name]}}
 
 
 def _bound(delivery_id: str) -> bytes:

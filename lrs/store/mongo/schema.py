@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from bson import Int64
 
-from lrs.errors import WrongState
+from lrs.errors import Lost, WrongState
 from lrs.store.mongo.database import Database, Layout
 
 NAME = "schema"
@@ -17,9 +17,9 @@ BEGUN = 0
 LAYOUT = Layout({NAME: {}})
 
 
-def needs_first(database: Database) -> bool:
+def needs_first(database: Database, layouts: Sequence[Layout]) -> bool:
     """Whether the database is new: empty, or its first migration is not finished. Raises `WrongState`, with what to do, for one that
-    is of another version than this one, or of which nothing says what it is."""
+    is of another version than this one, or of which nothing says what it is, and `Lost` for one that lacks a collection it had."""
     # in this order: another that makes it at this moment writes its version before anything else
     there, found = database.collections(), _version(database)
     if found is None:
@@ -31,6 +31,10 @@ def needs_first(database: Database) -> bool:
     if BEGUN < found < VERSION:
         raise WrongState(f"this MongoDB database is of an earlier version (schema {found}, needed is {VERSION}): run `lrs migrate`; "
                          "processes of the earlier version may go on meanwhile")
+    gone = sorted({name for layout in layouts for name in layout.indexes} - there)
+    if found == VERSION and gone:
+        raise Lost(f"this MongoDB database had collections that are gone: {', '.join(gone)}. Restore a backup (docs/mongodb.md); to go on "
+                   "without what was in them: lrs migrate makes them anew, empty")
     return found == BEGUN
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from bson import Int64
 
+from lrs.store.former import former_name
 from lrs.store.mongo import owed
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.database import Calls, Database, Document
-from lrs.store.protocols.work import Health, TargetRow
+from lrs.store.protocols.work import Health, Removal, TargetRow
 
 NAME = "targets"
 INDEXES: dict[str, dict[str, list[tuple[str, int]]]] = {NAME: {}}
@@ -25,9 +26,14 @@ class Targets:
 
     _database: Database
     _clock: Clock
+    _leases: Clock
 
     def add_target(self, target: TargetRow) -> bool:
-        """Keep a new target; False if its name is taken."""
+        """Keep a new target; False if its name is taken. What was owed to a removed one of that name gets another."""
+        former = former_name(target.name, self._clock.now())
+        while self._renamed(target.name, former):
+            pass
+
         def work(calls: Calls) -> bool:
             if calls.one(NAME, {"_id": target.name}, {"_id": 1}):
                 return False
@@ -36,6 +42,44 @@ class Targets:
             return True
 
         return self._database.write(work)
+
+    def _renamed(self, name: str, former: str) -> int:
+        def work(calls: Calls) -> int:
+            if calls.one(NAME, {"_id": name}, {"_id": 1}):
+                return 0
+            some = [one["_id"] for one in calls.find(owed.NAME, {"target": name}, {"_id": 1}, limit=AT_ONCE)]
+            return calls.update_many(owed.NAME, {"_id": {"$in": some}}, {"$set": {"target": former}}) if some else 0
+
+        return self._database.write(work)
+
+    def remove_target(self, name: str, *, drop: str = "") -> Removal | None:
+        """Remove a target that nothing waits for and nothing is on its way to; `drop`: cancel what waits, with this reason."""
+        dropped = 0
+        while True:
+            found = self._database.write(partial(self._remove, name, drop))
+            if found is None or found.done or found.sending or not drop:
+                return found and Removal(found.done, dropped + found.waiting, found.sending)
+            dropped += AT_ONCE
+
+    def _remove(self, name: str, drop: str, calls: Calls) -> Removal | None:
+        if not calls.one(NAME, {"_id": name}, {"_id": 1}):
+            return None
+        expired = {"leased": name, "due": owed.until_now(self._leases.now())}
+        unsent: Document = {"target": name, "state": {"$in": owed.UNSENT}}
+        sending = calls.count(owed.NAME, {"leased": name}) - calls.count(owed.NAME, expired)
+        waiting = calls.count(owed.NAME, unsent) + calls.count(owed.NAME, expired)
+        if sending or (waiting and not drop):
+            return Removal(False, waiting, sending)
+        change = {"$set": {"state": "cancelled", "why": drop}, "$unset": {"due": "", "lost": "", **owed.FREE}}
+        for where in (unsent, expired):
+            some = [one["_id"] for one in calls.find(owed.NAME, where, {"_id": 1}, limit=AT_ONCE)]
+            calls.update_many(owed.NAME, {"_id": {"$in": some}}, change)
+        if waiting > AT_ONCE:
+            return Removal(False, waiting - AT_ONCE)
+        calls.delete(NAME, {"_id": name})
+        # whoever owes it something at this moment writes one of these: one of the two is done again, and sees the other
+        calls.update_many("cursors", {}, {"$inc": {"writes": Int64(1)}})
+        return Removal(True, waiting)
 
     def targets(self) -> list[TargetRow]:
         """All of them, by name."""

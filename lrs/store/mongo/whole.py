@@ -44,7 +44,7 @@ def opened(url: str, incoming: Path | None = None, *, first: bool = True) -> Sto
     database = Database(url)
     try:
         database.check()
-        if schema.needs_first(database):
+        if schema.needs_first(database, LAYOUTS):
             if not first:
                 raise NotFound("the database is empty")
             schema.migrate(database, LAYOUTS, nobody)

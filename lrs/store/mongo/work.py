@@ -67,7 +67,9 @@ class MongoWork(Deliveries, Targets, WorkExamined):
             calls.write_each(STATES, [_write(state) for state in output.states])
             deliveries.cancel_unsent(calls, output.cancelled)
             given = _publish(calls, output.published)
-            owes = [(target, output.published[index], given[index]) for index, target in output.owed if index in given]
+            there = {one.name for one in targets.every_target(calls)} if output.owed else set()
+            owes = [(target, output.published[index], given[index]) for index, target in output.owed
+                    if index in given and target in there]
             if owes:
                 deliveries.owe(calls, owes, created)
             if output.released:

@@ -227,6 +227,15 @@ class Wanted:
     course: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Whether a target is gone; if not, how many of its deliveries are not sent yet, and how many are on the wire."""
+
+    done: bool
+    waiting: int = 0
+    sending: int = 0
+
+
 class Work(Protocol):
     """The worker's side of the store. Every method may raise `StoreUnavailable`."""
 
@@ -309,7 +318,8 @@ class Work(Protocol):
 
     def replay(self, wanted: Wanted, *, now: int, dry: bool) -> int:
         """Make finished deliveries due again under the same id; `dry` only counts them. Later revisions of theirs that
-        were delivered go again after them, and count. Without `ids` or `state`, cancelled ones stay."""
+        were delivered go again after them, and count. Without `ids` or `state`, cancelled ones stay; nothing goes to a target that was
+        removed."""
         ...
 
     def held(self, limit: int = ...) -> list[StateRow]:
@@ -351,7 +361,13 @@ class Work(Protocol):
         ...
 
     def add_target(self, target: TargetRow) -> bool:
-        """Keep a new target; False if its name is taken."""
+        """Keep a new target; False if its name is taken. What was owed to a removed one of that name stands under another from
+        then on (`former_name`): it is not the new one's."""
+        ...
+
+    def remove_target(self, name: str, *, drop: str = ...) -> Removal | None:
+        """Remove a target that nothing waits for and nothing is on its way to; `drop`: cancel what waits, with this reason. What was
+        owed to it stays on record. From this commit on nothing is owed to it. None if there is none."""
         ...
 
     def targets(self) -> list[TargetRow]:

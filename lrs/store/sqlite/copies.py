@@ -38,11 +38,12 @@ def copy(database: Database, to: Path, told: Callable[[int, int], None] = lambda
     sync(to)
 
 
-def faults(file: Path) -> list[str]:
-    """What SQLite finds wrong within the file, at most ten sentences; none where it is sound."""
+def faults(file: Path, *, quick: bool = False) -> list[str]:
+    """What SQLite finds wrong within the file, at most ten sentences; none where it is sound. `quick`: not whether each index has what its
+    table has, for a third less of the time."""
     try:
         with _looking(file) as db:
-            return [text for (text,) in db.execute("PRAGMA integrity_check(10)") if text != "ok"]
+            return [text for (text,) in db.execute(f"PRAGMA {'quick' if quick else 'integrity'}_check(10)") if text != "ok"]
     except sqlite3.Error as error:
         return [str(error)]
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from functools import cached_property, lru_cache
+from functools import cached_property
 
+from lrs.memo import Memo
 from lrs.store.protocols.credentials import Credential, Launch
 from lrs.store.sqlite.database import Database
 
@@ -56,12 +57,12 @@ class SqliteCredentials:
     def by_key(self, key: str) -> Credential | None:
         """The credential with this key, revoked ones included."""
         row = self._database.row(f"SELECT {COLUMNS} FROM credentials WHERE key = ?", (key,))
-        return _credential(row) if row else None
+        return _CREDENTIALS[row] if row else None
 
     def list(self) -> list[Credential]:
         """All credentials but those of launches, oldest first."""
         with self._database.read() as db:
-            return [_credential(row) for row in db.execute(f"SELECT {COLUMNS} FROM credentials WHERE expires = 0 ORDER BY created, key")]
+            return [_CREDENTIALS[row] for row in db.execute(f"SELECT {COLUMNS} FROM credentials WHERE expires = 0 ORDER BY created, key")]
 
     def origins(self, now: int) -> frozenset[str]:
         """The origins of all open credentials."""
@@ -77,7 +78,7 @@ class SqliteCredentials:
             if row is None:
                 return None
             first = db.execute("UPDATE credentials SET fetched = 1 WHERE key = ? AND fetched = 0", (row[0],)).rowcount == 1
-            return _credential(row), first
+            return _CREDENTIALS[row], first
 
     def sweep(self, before: int) -> int:
         """Remove launch credentials that expired before this time."""
@@ -90,7 +91,6 @@ class SqliteCredentials:
             return db.execute("UPDATE credentials SET revoked = 1 WHERE key = ?", (key,)).rowcount == 1
 
 
-@lru_cache(maxsize=256)
 def _credential(row: tuple) -> Credential:
     key, name, provider, scopes, digest, authority, created, revoked, origins, expires, launch, fetch = row
     limits = None
@@ -99,3 +99,6 @@ def _credential(row: tuple) -> Credential:
         limits = Launch(actor.encode(), activity, expires, registration, for_key, bytes(fetch))
     return Credential(key, name, provider, frozenset(json.loads(scopes)), bytes(digest), bytes(authority), created, bool(revoked),
                       tuple(json.loads(origins)), limits)
+
+
+_CREDENTIALS = Memo(_credential, 256)

@@ -53,12 +53,12 @@ _PAYLOAD = {"person": "$.user.externalId", "course": "$.course.id"}
 
 
 def owe(db: sqlite3.Connection, target: str, event: Published, now: int) -> None:
-    """Owe an event to a target; owed once however often this is called. A revoke cancels what was never tried; it is
-    itself sent only if the target may have got something."""
+    """Owe an event to a target; owed once however often this is called, and not to one that is gone. A revoke cancels what was
+    never tried; it is itself sent only if the target may have got something."""
     db.execute("""INSERT OR IGNORE INTO deliveries (id, target, event, event_id, revision, payload, state, due, created)
-                  VALUES (?,?,?,?,?,?,'pending',?,?)""",
+                  SELECT ?,?,?,?,?,?,'pending',?,? WHERE EXISTS (SELECT 1 FROM targets WHERE name = ?)""",
                (webhook_id(target, event.event_id, event.revision), target, event.event, event.event_id, event.revision, event.body,
-                now, now))
+                now, now, target))
     if not event.event.endswith(".revoked"):
         return
     db.execute(f"""UPDATE deliveries SET state = 'cancelled', due = NULL, why = 'taken back before it was sent'
@@ -154,11 +154,12 @@ class Deliveries:
 
         Cancelled ones only where named by id or state. What was delivered, or may have arrived, comes back as unclear: a
         target that does not drop a repeated id is asked whether it has it. Later revisions that were delivered follow again, so
-        that the target ends at the newest; a revoke of what the target never got is not replayed.
+        that the target ends at the newest; a revoke of what the target never got is not replayed, nor anything to one that is gone.
         """
         where, values = _where(wanted)
         if not wanted.ids and not wanted.state:
             where += " AND state <> 'cancelled'"
+        where += " AND target IN (SELECT name FROM targets)"
         with self._database.read() as db:  # the search may read every row: not under the lock of the writers
             ids = _replayed(db, where, values)
         if dry or not ids:

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from lrs.store.protocols.work import Health, TargetRow
+from lrs.store.former import AT_ONCE, former_name
+from lrs.store.protocols.work import Health, Removal, TargetRow
+from lrs.store.sqlite.clock import Clock
 from lrs.store.sqlite.database import Database
 
 SCRIPTS = (
@@ -24,12 +26,42 @@ class Targets:
     """The part of `SqliteWork` that keeps targets."""
 
     _database: Database
+    _leases: Clock
 
     def add_target(self, target: TargetRow) -> bool:
-        """Keep a new target; False if its name is taken."""
+        """Keep a new target; False if its name is taken. What was owed to a removed one of that name gets another."""
+        former = former_name(target.name, time.time_ns() // 1000)
+        while self._renamed(target.name, former):
+            pass
         with self._database.write() as db:
             return db.execute("INSERT OR IGNORE INTO targets (name, connector, settings, state, why) VALUES (?, ?, ?, 'active', '')",
                               (target.name, target.connector, json.dumps(dict(target.settings)))).rowcount == 1
+
+    def _renamed(self, name: str, former: str) -> int:
+        free = "NOT EXISTS (SELECT 1 FROM targets WHERE name = deliveries.target)"
+        with self._database.read() as db:
+            if not db.execute(f"SELECT 1 FROM deliveries WHERE target = ? AND {free} LIMIT 1", (name,)).fetchone():
+                return 0
+        with self._database.write() as db:
+            some = f"SELECT rowid FROM deliveries WHERE target = ? AND {free} LIMIT ?"
+            return db.execute(f"UPDATE deliveries SET target = ? WHERE rowid IN ({some})", (former, name, AT_ONCE)).rowcount
+
+    def remove_target(self, name: str, *, drop: str = "") -> Removal | None:
+        """Remove a target that nothing waits for and nothing is on its way to; `drop`: cancel what waits, with this reason."""
+        with self._database.write() as db:
+            if not db.execute("SELECT 1 FROM targets WHERE name = ?", (name,)).fetchone():
+                return None
+            at = self._leases.advance(db)
+            unsent = "target = ? AND (state IN ('pending', 'waiting', 'parked') OR state = 'leased' AND due <= ?)"
+            leased = "SELECT count(*) FROM deliveries WHERE target = ? AND state = 'leased' AND due > ?"
+            (sending,) = db.execute(leased, (name, at)).fetchone()
+            (waiting,) = db.execute(f"SELECT count(*) FROM deliveries WHERE {unsent}", (name, at)).fetchone()
+            if sending or (waiting and not drop):
+                return Removal(False, waiting, sending)
+            db.execute(f"UPDATE deliveries SET state = 'cancelled', due = NULL, lease = '', owner = '', lost = 0, why = ? WHERE {unsent}",
+                       (drop, name, at))
+            db.execute("DELETE FROM targets WHERE name = ?", (name,))
+            return Removal(True, waiting)
 
     def targets(self) -> list[TargetRow]:
         """All of them, by name."""

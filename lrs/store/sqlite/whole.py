@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lrs.errors import NotFound
 from lrs.store.open_store import Store, Told, nobody
+from lrs.store.sqlite import identity
 from lrs.store.sqlite.attachments import FileAttachments
 from lrs.store.sqlite.audit import SqliteAudit
 from lrs.store.sqlite.connections import SqliteConnections
@@ -25,10 +26,15 @@ from lrs.store.sqlite.work import SqliteWork
 NAMES = ("statements", "work", "rejections", "payloads")
 
 
-def opened(folder: Path, *, first: bool = True) -> Store:
-    """The store in this folder, migrated; created where it is missing, or (not `first`) `NotFound` raised. Raises
-    `StoreUnavailable`."""
-    if not first and not (folder / "statements.db").is_file():
+def is_there(folder: Path) -> bool:
+    """Whether the folder holds a store, or something of one."""
+    return any((folder / f"{name}.db").is_file() for name in NAMES)
+
+
+def opened(folder: Path, *, first: bool = True, accepted: frozenset[str] = frozenset()) -> Store:
+    """The store in this folder, migrated; created where it is missing, or (not `first`) `NotFound` raised. A file of it that is gone is
+    made anew if its name is `accepted`, else raises `Lost`. Raises `StoreUnavailable`, and `WrongState` for a file of another store."""
+    if not first and not is_there(folder):
         raise NotFound(f"{folder} holds no store")
     files = tuple(Database(folder / f"{name}.db") for name in NAMES)
     statements, work, rejections, payloads = files
@@ -51,6 +57,12 @@ def opened(folder: Path, *, first: bool = True) -> Store:
         for file in files:
             file.close()
 
-    migrate()
+    try:
+        identity.complete(files, accepted)
+        migrate()
+    except BaseException:
+        for file in files:
+            file.close()
+        raise
     return Store(**parts, copied=SqliteCopied(files), shared=False, files=files,
                  version=lambda: (statements.data_version(), work.data_version()), migrate=migrate, close=close)
