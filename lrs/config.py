@@ -73,7 +73,8 @@ class Settings:
     body_seconds: int = _setting(20, "count", "seconds", "How long a client may take to send a body; then 408.")
     refused_max: int = _setting(
         200, "count", "a second",
-        "Refused requests (400, 401, 403, 413, 415, 422) of a client; more for 5 seconds, and it is answered 429 until it has been slower for 10.",
+        "Refused requests (400, 401, 403, 413, 415, 422) of a client; more for 5 seconds, and it is answered 429 "
+        "until it has been slower for 10.",
     )
     stop_seconds: int = _setting(20, "count", "seconds", "How long a stop waits for requests and deliveries in flight.")
     broker_url: str = _setting(
