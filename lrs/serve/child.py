@@ -12,18 +12,20 @@ import time
 from lrs import log, services
 from lrs.config import Settings, inherited
 from lrs.errors import StoreUnavailable, WrongState
+from lrs.serve import heap
 from lrs.store.open_store import Store
 
 _PR_SET_PDEATHSIG = 1
 
 
 def begin(parent: int) -> Settings:
-    """Tie this process to `parent` (a process id), set up its log, and read the settings from the environment."""
+    """Tie this process to `parent` (a process id), set up its log, keep its heap small, and read the settings from the environment."""
     die_with(parent)
     # Ctrl-C reaches the whole process group; the supervisor alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = inherited(os.environ)
     log.set_up(settings.log_level, settings.log_json)
+    heap.keep_small()
     return settings
 
 

@@ -188,7 +188,8 @@ class Database:
             connection.execute("PRAGMA busy_timeout=200")
             _, pages, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             stuck, self._stuck_at = done < pages and done == self._stuck_at, done
-            if pages > bound_pages and not stuck:
+            # what is left is copied while everybody waits
+            if pages > bound_pages and not stuck and pages - done < bound_pages:
                 # writers who follow each other hold SQLite's own lock at every moment: only in a turn it can be had
                 with self._turn():
                     _, pages, done = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
