@@ -8,6 +8,7 @@ import click
 from lrs.cli.opened import no_server, opened, who
 from lrs.cli.progress import steps
 from lrs.config import Settings
+from lrs.errors import Lost
 from lrs.management.audit import audited
 from lrs.store.sqlite import identity, whole
 
@@ -25,6 +26,7 @@ def command(settings: Settings, accepted: tuple[str, ...]) -> None:
     with steps("migrate") as told:
         if accepted:
             no_server(settings, "lrs migrate makes collections that are gone anew")
+            _must_have_lost(settings)
             with closing(whole.opened(settings.data, first=False, accepted=frozenset(accepted))) as store, \
                     audited(store, who(), "store.accept_loss", ", ".join(accepted)):
                 pass
@@ -37,3 +39,11 @@ def command(settings: Settings, accepted: tuple[str, ...]) -> None:
             with opened(settings, first=True) as store:
                 store.migrate(told)
     click.echo(f"{settings.shown_place} is up to date")
+
+
+def _must_have_lost(settings: Settings) -> None:
+    try:
+        whole.opened(settings.data, first=False).close()
+    except Lost:
+        return
+    raise click.ClickException(f"{settings.data} has all its files: there is no loss to accept")

@@ -76,6 +76,8 @@ def test_what_lacks_a_file_is_not_opened_until_the_loss_is_accepted(data: Path, 
     with closing(open_store(data)) as store:
         assert store.statements.count() == 6
         assert [one.thing for one in store.audit.list(action="store.accept_loss")] == [name]
+    again = run(data, "migrate", "--accept-loss", name)
+    assert (again.exit_code, "no loss to accept" in again.output) == (1, True)
 
 
 @pytest.mark.parametrize("lose", [remove, empty])

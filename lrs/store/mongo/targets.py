@@ -59,7 +59,7 @@ class Targets:
             found = self._database.write(partial(self._remove, name, drop))
             if found is None or found.done or found.sending or not drop:
                 return found and Removal(found.done, dropped + found.waiting, found.sending)
-            dropped += AT_ONCE
+            dropped += found.waiting
 
     def _remove(self, name: str, drop: str, calls: Calls) -> Removal | None:
         if not calls.one(NAME, {"_id": name}, {"_id": 1}):
@@ -71,11 +71,11 @@ class Targets:
         if sending or (waiting and not drop):
             return Removal(False, waiting, sending)
         change = {"$set": {"state": "cancelled", "why": drop}, "$unset": {"due": "", "lost": "", **owed.FREE}}
-        for where in (unsent, expired):
-            some = [one["_id"] for one in calls.find(owed.NAME, where, {"_id": 1}, limit=AT_ONCE)]
+        some = [one["_id"] for where in (unsent, expired) for one in calls.find(owed.NAME, where, {"_id": 1}, limit=AT_ONCE)][:AT_ONCE]
+        if some:
             calls.update_many(owed.NAME, {"_id": {"$in": some}}, change)
-        if waiting > AT_ONCE:
-            return Removal(False, waiting - AT_ONCE)
+        if len(some) < waiting:
+            return Removal(False, len(some))
         calls.delete(NAME, {"_id": name})
         # whoever owes it something at this moment writes one of these: one of the two is done again, and sees the other
         calls.update_many("cursors", {}, {"$inc": {"writes": Int64(1)}})
