@@ -22,6 +22,8 @@ from lrs.management import verify
 from lrs.store.open_store import Store, open_store
 
 START_SECONDS = 60.0
+IDLE_SECONDS = 10.0
+"""Longer than this no connection is left idle: the LRS closes one after `body_seconds`, at the very moment of a request it may be."""
 SCOPES = ("all", "feeds/read")
 SENDER = ("statements/write", "statements/read/mine", "state")
 
@@ -67,17 +69,20 @@ class Answer:
 
 
 class Caller:
-    """One connection with a credential, kept open and opened again when it breaks. Not for several threads."""
+    """One connection with a credential, kept open, and opened again when it breaks or was idle. Not for several threads."""
 
     def __init__(self, port: int, key: str, secret: str, timeout: float = 30.0) -> None:
         self._port, self._timeout = port, timeout
         self._basic = "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode()
         self._line: http.client.HTTPConnection | None = None
+        self._used = 0.0
 
     def __call__(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """One request, sent once. Raises OSError or `http.client.HTTPException` when no whole answer came."""
         given = {"Authorization": self._basic, "X-Experience-API-Version": "1.0.3", "Content-Type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()
         if self._line is None:
             self._line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
         try:
@@ -87,6 +92,7 @@ class Caller:
         except BaseException:
             self.close()
             raise
+        self._used = time.monotonic()
         if found.headers.get("connection") == "close":
             self.close()
         return found
