@@ -89,8 +89,8 @@ class Calls:
     def find(self, name: str, wanted: Document, fields: Document | None = None, *, sort: Sequence[tuple[str, int]] | None = None,
              limit: int = 0) -> list[Document]:
         """The documents that match, all of them in one batch where the limit says how many."""
-        return self._database.call(name, lambda c: list(c.find(wanted, fields, sort=sort, limit=limit, batch_size=limit + 1 if limit else 0,
-                                                               session=self._session)))
+        return self._database.call(name, lambda c: c.find(wanted, fields, sort=sort, limit=limit, batch_size=limit + 1 if limit else 0,
+                                                          session=self._session).to_list())
 
     def one(self, name: str, wanted: Document, fields: Document | None = None, *,
             sort: Sequence[tuple[str, int]] | None = None) -> Document | None:
