@@ -103,9 +103,10 @@ class _Postings:
 class OneTerm:
     """The statements of one term in order, a chunk at a time: its own, with all that is wanted of them, and those that refer to one."""
 
-    def __init__(self, calls: Calls, term: int, low: int, high: int, ascending: bool, size: int, fields: Document) -> None:
-        """`fields`: what is wanted of the statements. The first chunk has up to `size`, each further one may have twice as many."""
-        self._calls, self._term, self._fields = calls, Int64(term), fields
+    def __init__(self, calls: Calls, term: int, low: int, high: int, ascending: bool, size: int, fields: Document, referring: int) -> None:
+        """`fields`: what is wanted of the statements. The first chunk has up to `size`, each further one may have twice as many.
+        `referring`: no statement above it refers to another."""
+        self._calls, self._term, self._fields, self._referring = calls, Int64(term), fields, referring
         self._low, self._high, self._step = low, high, 1 if ascending else -1
         self._size = min(size, CHUNK)
 
@@ -118,10 +119,11 @@ class OneTerm:
 
     def _chunk(self) -> list[Document]:
         own = self._find(STATEMENTS, {"seq": {"$gte": self._low, "$lte": self._high}}, self._fields)
-        bounds = {"$gte": packed((self._low, LEAST)), "$lte": packed((self._high, GREATEST))}
-        referring = [unpacked(one["_id"])[0] for one in self._find(SHADOWS, {"_id": bounds}, {"_id": 1})]
         # behind the last row of a list that was cut off there may be rows of it that are not here
-        cut = [seqs[-1] for seqs in ([int(one["seq"]) for one in own], referring) if len(seqs) >= self._size]
+        cut = [int(own[-1]["seq"])] if len(own) >= self._size else []
+        referrers = self._referrers(max([self._low, *cut]) if self._step < 0 else self._low)
+        if len(referrers) >= self._size:
+            cut.append(referrers[-1])
         if self._step > 0:
             last = min(cut, default=self._high)
             self._low = last + 1
@@ -129,7 +131,15 @@ class OneTerm:
             last = max(cut, default=self._low)
             self._high = last - 1
         self._size = min(CHUNK, self._size * 2)
-        return self._merged(own, referring, last) if referring else own
+        return self._merged(own, referrers, last) if referrers else own
+
+    def _referrers(self, low: int) -> list[int]:
+        """The seqs, not below this one, of the next that refer to a statement of the term; one may come more than once."""
+        high = min(self._high, self._referring)
+        if low > high:
+            return []
+        found = self._find(SHADOWS, {"_id": {"$gte": packed((low, LEAST)), "$lte": packed((high, GREATEST))}}, {"_id": 1})
+        return [unpacked(one["_id"])[0] for one in found]
 
     def _find(self, name: str, bounds: Document, fields: Document) -> list[Document]:
         return self._calls.find(name, {"terms": self._term, **bounds}, fields, sort=[(next(iter(bounds)), self._step)], limit=self._size)

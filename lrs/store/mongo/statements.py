@@ -70,7 +70,8 @@ class MongoStatements(StatementsExamined):
         After 100 000 looks into the index the page ends early, perhaps empty, with a `more`.
         """
         with self._database.read() as calls:
-            return _page(calls, query, self._horizon.seen_through(calls))
+            through = self._horizon.seen_through(calls)
+            return _page(calls, query, through, self._horizon.referring)
 
     def follow(self, after: int, n: int) -> list[Record]:
         """At most n records (voided ones included) with seq > after, oldest first, up to consistent-through."""
@@ -131,14 +132,14 @@ class MongoStatements(StatementsExamined):
         self._commits.leave()
 
 
-def _page(calls: Calls, query: Query, through: int) -> Page:
-    low = 0 if query.since is None else query.since + 1
+def _page(calls: Calls, query: Query, through: int, referring: int) -> Page:
+    low = 1 if query.since is None else query.since + 1
     high = through if query.until is None else min(query.until, through)
     if query.after is not None:
         low, high = (max(low, query.after + 1), high) if query.ascending else (low, min(high, query.after - 1))
     if low > high:
         return Page([], None, through)
-    looking = _Looking(calls, query, low, high)
+    looking = _Looking(calls, query, low, high, referring)
     records: list[Record] = []
     while True:
         room = query.limit - len(records)
@@ -153,14 +154,14 @@ def _page(calls: Calls, query: Query, through: int) -> Page:
 class _Looking:
     """The documents between two seqs that may be on a page, in its order."""
 
-    def __init__(self, calls: Calls, query: Query, low: int, high: int) -> None:
+    def __init__(self, calls: Calls, query: Query, low: int, high: int, referring: int) -> None:
         self._calls, self._low, self._high = calls, low, high
         self._step = 1 if query.ascending else -1
         self._at, end = (low, high) if query.ascending else (high, low)
         self._budget = postings.Budget(postings.PROBES)
         self._one = self._walk = None
         if len(query.terms) == 1:
-            self._one = postings.OneTerm(calls, query.terms[0], low, high, query.ascending, query.limit + 1, FIELDS)
+            self._one = postings.OneTerm(calls, query.terms[0], low, high, query.ascending, query.limit + 1, FIELDS, referring)
         elif query.terms:
             self._walk = postings.Walk(calls, query.terms, query.ascending, self._budget, query.limit + 1, end)
         self.ended = False
