@@ -11,6 +11,7 @@ from test_work_deliveries import LATER
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Query
+from lrs.store.intents import PLACES
 from lrs.store.mongo.claims import TURN
 from lrs.store.mongo.database import Database, Standalone
 from lrs.store.mongo.statements import LAYOUT, MongoStatements
@@ -93,6 +94,30 @@ def test_a_page_looks_for_what_refers_to_another_only_where_something_may(mongo_
     assert asked(limit=1, ascending=True) == ([old.id], ["shadows", "statements"])
     after = store.page(Query((1,), ascending=True, limit=2)).more
     assert asked(ascending=True, after=after) == (newest[::-1], ["writers", "statements"])
+    store.close()
+    database.close()
+
+
+@pytest.mark.parametrize("lost", [lambda places: places.update_many({}, {"$unset": {"referring": 1}}), lambda places: places.drop(),
+                                  lambda places: places.delete_one({"_id": 3})], ids=["the marks", "the collection", "a place"])
+@pytest.mark.parametrize("absent", [False, True], ids=["", "whose statement comes later"])
+def test_whose_writers_were_lost_finds_what_refers_to_another_all_the_same(mongo_place, mongo_server, make, equal, lost, absent):
+    database = Database(mongo_place)
+    store = MongoStatements(database)
+    store.migrate()
+    one = make()
+    referring = make(terms=(2,), target=one.id)
+    store.add([referring] if absent else [one, referring], equal)
+    store.close()
+    lost(mongo_server.client[mongo_place.rpartition("/")[2].partition("?")[0]]["writers"])
+    store = MongoStatements(database)
+    store.migrate()
+    store.add([one] if absent else [make(terms=(3,))], equal)
+    assert {found.id for found in store.page(Query((1,))).records} == {referring.id, one.id}
+    with database.read() as calls:
+        marks = [one["referring"] for one in calls.find("writers", {"_id": {"$gte": 0}})]
+    assert len(marks) == PLACES
+    assert max(marks) == store.get(referring.id).seq
     store.close()
     database.close()
 

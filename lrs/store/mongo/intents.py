@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -26,9 +26,15 @@ INDEXES: dict[str, dict[str, list[tuple[str, int]]]] = {WRITERS: {}}
 
 def seeds() -> list[Document]:
     """The documents of an empty store."""
-    places = [{"_id": place, "owner": NOBODY, "low": Int64(0), "high": Int64(0), "seen": Int64(0), "referring": Int64(0)}
-              for place in range(PLACES)]
+    places = [{"_id": place, "owner": NOBODY, "low": Int64(0), "high": Int64(0), "seen": Int64(0)} for place in range(PLACES)]
     return [{"_id": GIVEN, "given": Int64(0)}, *places]
+
+
+def mark(calls: Calls, newest: Callable[[Calls], int]) -> None:
+    """Have all places say what refers to another, where one does not: they are new, were lost, or are older than the mark. `newest(calls)`:
+    the greatest seq of a statement that does. Safe beside writers: who commits one meanwhile raises its own place's."""
+    if any("referring" not in one for one in calls.find(WRITERS, {"_id": {"$gte": 0}})):
+        calls.update_many(WRITERS, {"_id": {"$gte": 0}}, {"$max": {"referring": Int64(newest(calls))}})
 
 
 class Places:

@@ -21,6 +21,7 @@ LAYOUT = Layout(
     indexes={**rows.INDEXES, **references.INDEXES, **intents.INDEXES},
     seeds={"term_key": rows.term_key, "writers": intents.seeds},
     sparse=rows.SPARSE,
+    last=lambda calls: intents.mark(calls, references.newest),
 )
 
 
