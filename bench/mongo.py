@@ -5,6 +5,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from pymongo import MongoClient, WriteConcern
@@ -45,6 +46,7 @@ def mongo(table: Table, url: str, runs: int, statements: int) -> None:
     ours: list[float] = []
     raws: list[float] = []
     pages: list[tuple[float, float]] = []
+    beside: list[tuple[float, float]] = []
     for run in range(runs):
         name = f"bench_{uuid.uuid4().hex}"
         place, _, options = url.partition("?")
@@ -68,6 +70,9 @@ def mongo(table: Table, url: str, runs: int, statements: int) -> None:
             raws.append(statements / took_raw)
             shares.append(100 * took_raw / took_ours)
             pages.append(_pages(store, raw, batches))
+            # where what a page covers has a statement that refers to another, those of the page are looked for
+            store.add([replace(batches[-1][-1], id=str(uuid.uuid4()), terms=(), target=batches[0][0].id)], same)
+            beside.append(_pages(store, raw, batches))
             store.close()
         finally:
             client.drop_database(name)
@@ -79,6 +84,9 @@ def mongo(table: Table, url: str, runs: int, statements: int) -> None:
     table.add("mongo.page.raw", "the same page by find alone", [a for a, _ in pages], "ms", store=str(statements))
     table.add("mongo.page", "a page by one term of the MongoDB store", [b for _, b in pages], "ms", store=str(statements))
     table.add("mongo.page.ratio", "… pages as a share of find alone", [100 * a / b for a, b in pages], "%")
+    table.add("mongo.page.referring", "the same page where a newer statement refers to another", [b for _, b in beside], "ms",
+              store=str(statements + 1))
+    table.add("mongo.page.referring.ratio", "… as a share of find alone", [100 * a / b for a, b in beside], "%")
     client.close()
 
 

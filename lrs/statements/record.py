@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -29,8 +31,7 @@ class Prepared:
     request: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """A stored statement. `seq` = `stored`, microseconds since 1970 UTC. `voided_by` is the seq of the voiding
     statement. `void_effective`: for a voiding statement, whether it has (or would have) an effect."""
 

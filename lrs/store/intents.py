@@ -25,7 +25,8 @@ NOBODY = b""
 @dataclass(frozen=True, slots=True)
 class Place:
     """A writer's document: who holds it, `low` of its intent (0: none stands), `high` its greatest committed seq, `seen`
-    when it last wrote (µs), and the session that its transactions are in. Two are the same where owner and `low` are."""
+    when it last wrote (µs), the session that its transactions are in, and `referring`, the greatest committed seq of a
+    statement that refers to another. Two are the same where owner and `low` are."""
 
     number: int
     owner: bytes = NOBODY
@@ -33,6 +34,7 @@ class Place:
     high: int = field(default=0, compare=False)
     seen: int = field(default=0, compare=False)
     session: object = field(default=None, compare=False)
+    referring: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Known:
     def reached(self) -> int:
         """The greatest time that was promised or drawn."""
         return max([self.given, *(one.high for one in self.places)])
+
+    @property
+    def referring(self) -> int:
+        """The greatest committed seq of a statement that refers to another."""
+        return max((one.referring for one in self.places), default=0)
 
     @property
     def standing(self) -> list[Place]:
@@ -123,12 +130,14 @@ class Intent:
             raise Fenced
         return first_seq(mine.number, max(self._now(), self._low, known.reached + 1))
 
-    def settle(self, table: Table, after: int, *, stay: bool) -> int:
-        """In the transaction: no seq below `after` will come any more; `stay` keeps the intent, for more. The new low.
-        Raises `Fenced`."""
+    def settle(self, table: Table, after: int, *, stay: bool, referring: int = 0) -> int:
+        """In the transaction: no seq below `after` will come any more; `stay` keeps the intent, for more. `referring` is the
+        last seq of it at which a statement refers to another, 0 where none does. The new low. Raises `Fenced`."""
         low = after if stay else 0
+        # what is drawn in a place rises, so the newest of them is the greatest
+        mark = {"referring": referring} if referring else {}
         if not table.change(self._place if self._place is not None else -1, {"owner": self._token, "low": self._low},
-                            {"low": low, "high": after - PLACES, "seen": self._now()}):  # fmt: skip
+                            {"low": low, "high": after - PLACES, "seen": self._now(), **mark}):  # fmt: skip
             raise Fenced
         return low
 
@@ -162,7 +171,7 @@ class Promise:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self._mutex = threading.Lock()
-        self._said = self._ended = self._reached = 0
+        self._said = self._ended = self._reached = self._referring = 0
         self._met: dict[Place, int] = {}
 
     def through(self, table: Table) -> int:
@@ -190,7 +199,14 @@ class Promise:
         with self._mutex:
             # a promise holds for ever, so what is promised never falls back
             self._said = max(self._said, certain)
+            self._referring = max(self._referring, known.referring)
             return self._said
+
+    @property
+    def referring(self) -> int:
+        """Of all that has been promised before, nothing with a seq above it refers to another statement."""
+        with self._mutex:
+            return self._referring
 
     def _since(self, standing: Iterable[Place], now: int) -> dict[Place, int]:
         """Since when each intent stands, by this process's clock: where a clock was ahead, `low` alone says it of the future."""

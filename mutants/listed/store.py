@@ -20,6 +20,10 @@ LOG: tuple[Mutant, ...] = (
         "{one: min(one.low, now, self._met.get(one, now)) for one in standing}", "{one: one.low for one in standing}",
         ("tests/store/test_intents.py::test_an_intent_whose_time_is_ahead_is_given_up_when_it_was_seen_to_stand_for_as_long",)),
     Mutant(
+        "marks-of-one-thread-alone", "Who is promised what refers to another looks for it, whichever thread learned of it.", INTENTS,
+        "self._referring = max(self._referring, known.referring)", "self._referring = known.referring",
+        ("tests/store/test_intents.py::test_who_is_told_what_another_thread_was_promised_knows_its_marks_too",)),
+    Mutant(
         "commit-without-fsync", "What was answered with 2xx is on the disk.", DATABASE,
         "PRAGMA synchronous=FULL", "PRAGMA synchronous=OFF",
         ("tests/store/test_database.py::test_every_commit_is_written_through_to_the_disk",)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from lrs.store.protocols.mappings import CourseStep, Mapping
 from simulation.disk import File
 from simulation.store.content import Log
@@ -49,7 +51,7 @@ class ModelMappings:
             active = _active(log, "verbs")
             good = (active.number if active else 0) == number
             for seq, reading in readings if good else ():
-                log.rows[seq] = replace(log.rows[seq], record=replace(log.rows[seq].record, reading=reading))
+                log.rows[seq] = replace(log.rows[seq], record=structs.replace(log.rows[seq].record, reading=reading))
         return good
 
 

@@ -5,6 +5,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from lrs.errors import Conflict, Forbidden, StoreUnavailable
 from lrs.statements.envelope import text
 from lrs.statements.instants import printed
@@ -149,7 +151,7 @@ def _void_target(log: Log, new: Prepared) -> bool:
         raise Forbidden(f"statement {new.voids} was sent by another provider")
     if target.record.voids is not None:
         return False
-    log.rows[seq] = replace(target, record=replace(target.record, voided=True))
+    log.rows[seq] = replace(target, record=structs.replace(target.record, voided=True))
     return True
 
 
@@ -160,7 +162,7 @@ def _voided_before(log: Log, new: Prepared) -> bool:
         if new.voids is None and (row.may_void_any or row.record.provider == new.provider):
             voided = True
         else:
-            log.rows[seq] = replace(row, record=replace(row.record, void_effective=False))
+            log.rows[seq] = replace(row, record=structs.replace(row.record, void_effective=False))
     return voided
 
 

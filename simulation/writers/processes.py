@@ -11,7 +11,7 @@ from lrs.errors import StoreUnavailable
 from lrs.store.intents import PLACES, Fenced, Intent, Known, Promise
 from lrs.store.mongo.clock import Clock
 from simulation.clocks import SECOND
-from simulation.writers.server import Conflict, Server, Transaction
+from simulation.writers.server import Conflict, Server, Transaction, refers
 from simulation.writers.tasks import Task
 
 if TYPE_CHECKING:
@@ -228,15 +228,16 @@ class Writer(Process):
     def _attempt(self, transaction: Transaction, group: Sequence[str], stay: bool) -> tuple[list[int], int]:
         server, table = self.world.server, Documents(self, self.world.server, transaction)
         seqs: list[int] = []
-        after = self.intent.draw(table)
+        after, referring = self.intent.draw(table), 0
         for statement in group:
             self.point()
             known = server.seq_of(transaction, statement)
             seqs.append(after if known is None else known)
             if known is None:
                 server.add(transaction, after, statement)
+                referring = after if refers(statement) else referring
                 after += PLACES
-        return seqs, self.intent.settle(table, after, stay=stay)
+        return seqs, self.intent.settle(table, after, stay=stay, referring=referring)
 
     def _commit(self, transaction: Transaction) -> None:
         end = self.world.true + PATIENCE
@@ -272,7 +273,7 @@ class Reader(Process):
             try:
                 asked = self.clock.now()
                 through = self.promise.through(Documents(self, self.world.server, patience=100_000))
-                self.world.watch.promise(self.name, self.through, through)
+                self.world.watch.promise(self.name, self.through, through, self.promise.referring)
                 self.through, self.asked = through, asked
                 self.point()
             except StoreUnavailable as fault:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from simulation.clocks import BEGIN, HOUR, SECOND
 from simulation.watch import must
 from simulation.writers.processes import PATIENCE, Machine, Process, Reader, Writer
-from simulation.writers.server import OPEN_US, Server, Transaction
+from simulation.writers.server import OPEN_US, Server, Transaction, refers
 
 STEPS = 1_500
 STALL = 20 * SECOND
@@ -45,9 +45,11 @@ class Watch:
             must(self.acknowledged.setdefault(statement, seq) == seq, "a statement that is sent again has its first place", statement)
             must(self.world.server.rows.get(seq, ("",))[0] == statement, "what was acknowledged is in the log", statement, seq)
 
-    def promise(self, name: str, before: int, through: int) -> None:
-        """A process said that everything up to here is there."""
+    def promise(self, name: str, before: int, through: int, referring: int) -> None:
+        """A process said that everything up to here is there, and that nothing of it above `referring` refers to another."""
         must(through >= before, "a process never says less than it said", name, before, through)
+        unmarked = [seq for seq, (statement, _) in self.world.server.rows.items() if referring < seq <= through and refers(statement)]
+        must(not unmarked, "who was promised what refers to another knows that it does", name, unmarked, referring)
         self.promised = max(self.promised, through)
 
     def page(self, through: int) -> None:

@@ -27,6 +27,7 @@ from lrs.errors import Damaged, WrongState
 from lrs.ingest.batch import accept
 from lrs.management import move, verify
 from lrs.services import Services, now_us
+from lrs.statements.record import Query
 from lrs.store.mongo import copied
 from lrs.store.open_store import open_store
 from lrs.store.protocols.copied import PARTS
@@ -79,6 +80,10 @@ def test_what_readers_ask_for_is_answered_as_before(filled: Path, mongo_place: s
         assert records == old.statements.follow(0, 1_000)
         names = [one.id for one in records]
         assert new.statements.requests(names) == old.statements.requests(names)
+        terms = {term for one in old.statements.kept(0, 1_000) for term in one.terms}
+        assert len(terms) > 20
+        for query in [Query((term,), ascending=ascending) for term in terms for ascending in (False, True)]:
+            assert new.statements.page(query).records == old.statements.page(query).records
         assert set(new.statements.requests(names).values()) >= {"request-1", "request-2"}
         assert new.work.feed(0, 1_000) == old.work.feed(0, 1_000)
         assert new.credentials.list() == old.credentials.list()

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lrs.store import intents
-from lrs.store.intents import BEAT_US, LEASE_US, PLACES, Intent, Place, Promise, Table, complete
+from lrs.store.intents import BEAT_US, LEASE_US, PLACES, Intent, Known, Place, Promise, Table, complete
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -23,8 +24,9 @@ def no_intent_before_the_seq(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Intent, "settle", _settled_by_anybody)
 
 
-def _settled_by_anybody(self: Any, table: Table, after: int, *, stay: bool) -> int:
-    table.change(self._place, {}, {"low": after if stay else 0, "high": after - PLACES})
+def _settled_by_anybody(self: Any, table: Table, after: int, *, stay: bool, referring: int) -> int:
+    mark = {"referring": referring} if referring else {}
+    table.change(self._place, {}, {"low": after if stay else 0, "high": after - PLACES, **mark})
     return after if stay else 0
 
 
@@ -70,6 +72,7 @@ def _said(self: Any, table: Table, reached: int, standing: list[Place], now: int
     if oldest := intents.dead(self._since(standing, now), now):
         self._end(table, oldest)
     self._said = max(self._said, complete(reached, standing))
+    self._referring = self._said  # so that no mark is what is noticed
     return int(self._said)
 
 
@@ -115,9 +118,30 @@ def what_is_promised_is_not_written_down(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Promise, "through", lambda self, table: whole(self, Mute(table)))
 
 
+def what_refers_to_another_is_not_marked(patch: pytest.MonkeyPatch) -> None:
+    whole = Intent.settle
+    patch.setattr(Intent, "settle", lambda self, table, after, *, stay, referring: whole(self, table, after, stay=stay))
+
+
+def marks_are_those_of_the_first_look(patch: pytest.MonkeyPatch) -> None:
+    whole = Promise.through
+
+    class First:
+        def __init__(self, table: Table) -> None:
+            self._look, self._marks = table.look, dict[int, int]()
+            self.give, self.change, self.stands, self.end_session = table.give, table.change, table.stands, table.end_session
+
+        def look(self) -> Known:
+            known = self._look()
+            self._marks = self._marks or {one.number: one.referring for one in known.places}
+            return Known(known.given, [replace(one, referring=self._marks[one.number]) for one in known.places])
+    patch.setattr(Promise, "through", lambda self, table: whole(self, First(table)))
+
+
 PLANTED: dict[str, Plant] = {plant.__name__: plant for plant in (
     no_intent_before_the_seq, a_writer_that_was_given_up_commits, a_seq_by_the_clock_alone, a_seq_of_any_place,
     intents_are_looked_at_first, one_look_is_always_enough, an_old_intent_is_no_intent, intents_are_not_looked_at,
     a_promise_without_its_intent_itself, a_promise_that_falls_back, nobody_ends_the_intents_of_the_dead,
-    an_intent_that_is_ahead_is_never_old, what_is_promised_is_not_written_down)}
+    an_intent_that_is_ahead_is_never_old, what_is_promised_is_not_written_down, what_refers_to_another_is_not_marked,
+    marks_are_those_of_the_first_look)}
 """By name; each is called with a monkeypatch that takes it out again."""

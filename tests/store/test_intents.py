@@ -22,7 +22,7 @@ class Memory:
         there = self.places[place]
         if any(getattr(there, name) != value for name, value in was.items()):
             return False
-        fields = {name: getattr(there, name) for name in ("number", "owner", "low", "high", "seen", "session")}
+        fields = {name: getattr(there, name) for name in ("number", "owner", "low", "high", "seen", "session", "referring")}
         self.places[place] = Place(**{**fields, **to})
         return True
 
@@ -86,6 +86,32 @@ def test_promises_are_looked_at_before_intents_and_what_is_said_never_falls():
     assert table.calls == ["look", "give", "look"]
     table.places[0] = Place(0, b"a", T0 - 100)
     assert promise.through(table) == T0
+
+
+def test_what_refers_to_another_is_marked_with_its_commit_and_a_later_one_that_refers_to_none_leaves_the_mark():
+    table = Memory(*(Place(n) for n in range(PLACES)))
+    mine = Intent(table, lambda: T0, b"me", lambda: "mine")
+    for referring in (False, True, False):
+        mine.open()
+        first = mine.draw(table)
+        mine.stood(mine.settle(table, first + 3 * PLACES, stay=False, referring=first + PLACES if referring else 0))
+        if referring:
+            marked = first + PLACES
+    assert table.look().referring == marked
+
+
+def test_who_is_told_what_another_thread_was_promised_knows_its_marks_too():
+    promise, now, late = Promise(lambda: T0), T0, Memory(Place(0, high=T0 - 50), given=T0 - 60)
+
+    class Slow(Memory):
+        def look(self):
+            known = super().look()
+            # another thread, which sees what was committed since
+            promise.through(Memory(Place(0, high=now, referring=T0 - 20), given=T0 - 60))
+            return known
+
+    assert promise.through(Slow(*late.places.values(), given=late.given)) == T0
+    assert promise.referring == T0 - 20
 
 
 def test_a_seq_is_above_everything_that_was_promised_or_drawn_whatever_the_clock_says():

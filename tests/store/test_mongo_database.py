@@ -11,6 +11,7 @@ from test_work_deliveries import LATER
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Query
+from lrs.store.intents import PLACES
 from lrs.store.mongo.claims import TURN
 from lrs.store.mongo.database import Database, Standalone
 from lrs.store.mongo.statements import LAYOUT, MongoStatements
@@ -67,6 +68,75 @@ def test_what_is_sent_is_durable_and_has_a_deadline(mongo_place, make, equal):
         if name in WRITES | READS | {"commitTransaction"}:
             assert 0 < command["maxTimeMS"] <= (60_000 if name == "aggregate" else 5_000), command  # it counts
     assert any(command.get("readConcern", {}).get("level") == "snapshot" for _, command in heard.commands)
+
+
+def test_a_page_looks_for_what_refers_to_another_only_where_something_may(mongo_place, make, equal):
+    heard = Heard()
+    database = Database(mongo_place, [heard])
+    store = MongoStatements(database)
+    store.migrate()
+
+    def asked(**how):
+        heard.commands.clear()
+        found = [one.id for one in store.page(Query((1,), **how)).records]
+        return found, [command["find"] for name, command in heard.commands if name == "find"][-2:]
+
+    old, new = make(), [make() for _ in range(5)]
+    referring = make(terms=(2,), target=old.id)
+    store.add([old], equal)
+    assert asked() == ([old.id], ["writers", "statements"])
+    store.add([referring], equal)
+    assert asked() == ([referring.id, old.id], ["shadows", "statements"]), "and the statement that refers, by its seq"
+    store.add(new, equal)
+    newest = [one.id for one in reversed(new)]
+    assert asked(limit=4) == (newest[:4], ["writers", "statements"])
+    assert asked(limit=100)[0] == [*newest, referring.id, old.id]
+    assert asked(limit=1, ascending=True) == ([old.id], ["shadows", "statements"])
+    after = store.page(Query((1,), ascending=True, limit=2)).more
+    assert asked(ascending=True, after=after) == (newest[::-1], ["writers", "statements"])
+    store.close()
+    database.close()
+
+
+@pytest.mark.parametrize("lost", [lambda places: places.update_many({}, {"$unset": {"referring": 1}}), lambda places: places.drop(),
+                                  lambda places: places.delete_one({"_id": 3})], ids=["the marks", "the collection", "a place"])
+@pytest.mark.parametrize("absent", [False, True], ids=["", "whose statement comes later"])
+def test_whose_writers_were_lost_finds_what_refers_to_another_all_the_same(mongo_place, mongo_server, make, equal, lost, absent):
+    database = Database(mongo_place)
+    store = MongoStatements(database)
+    store.migrate()
+    one = make()
+    referring = make(terms=(2,), target=one.id)
+    store.add([referring] if absent else [one, referring], equal)
+    store.close()
+    lost(mongo_server.client[mongo_place.rpartition("/")[2].partition("?")[0]]["writers"])
+    store = MongoStatements(database)
+    store.migrate()
+    store.add([one] if absent else [make(terms=(3,))], equal)
+    assert {found.id for found in store.page(Query((1,))).records} == {referring.id, one.id}
+    with database.read() as calls:
+        marks = [one["referring"] for one in calls.find("writers", {"_id": {"$gte": 0}})]
+    assert len(marks) == PLACES
+    assert max(marks) == store.get(referring.id).seq
+    store.close()
+    database.close()
+
+
+def test_a_database_that_does_not_say_what_refers_is_looked_through_as_before(mongo_place, mongo_server, make, equal):
+    database = Database(mongo_place)
+    store = MongoStatements(database)
+    store.migrate()
+    one = make()
+    referring = make(terms=(2,), target=one.id)
+    store.add([one, referring], equal)
+    name = mongo_place.rpartition("/")[2].partition("?")[0]
+    mongo_server.client[name]["writers"].update_many({}, {"$unset": {"referring": 1}})
+    store.close()
+    store = MongoStatements(database)
+    store.add([make(terms=(3,))], equal)
+    assert [found.id for found in store.page(Query((1,))).records] == [referring.id, one.id]
+    store.close()
+    database.close()
 
 
 def test_only_migrate_makes_collections_and_indexes_and_again_changes_nothing(mongo_place, mongo_server, make, equal):

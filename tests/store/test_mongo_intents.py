@@ -233,6 +233,23 @@ def test_a_process_that_stood_still_before_its_commit_stores_above_what_was_prom
     assert [record.seq for record in store.follow(0, 9)][1:] == [added.seq, int(said)]
 
 
+@pytest.mark.parametrize("ascending", [False, True])
+@pytest.mark.parametrize("first", ["the statement", "what refers to it"])
+def test_what_one_process_stores_that_refers_to_another_is_on_the_next_page_of_every_other(open_mongo, make, equal, first, ascending):
+    here, there = open_mongo(), open_mongo()
+    one = make(terms=(1, 2))
+    referring = make(terms=(3,), target=one.id)
+    query = Query((2,), ascending=ascending)
+    assert here.page(query).records == []
+    for new in (one, referring) if first == "the statement" else (referring, one):
+        there.add([new], equal)
+        there.add([make(terms=(4,)) for _ in range(3)], equal)
+        here.page(query)
+    for store in (here, there):
+        in_order = (one.id, referring.id) if ascending == (first == "the statement") else (referring.id, one.id)
+        assert tuple(found.id for found in store.page(query).records) == in_order
+
+
 def test_more_writers_than_places_take_turns_and_no_seq_is_given_twice(open_mongo, make, equal):
     stores = [open_mongo() for _ in range(PLACES + 3)]
     seqs = [one.seq for _ in range(2) for store in stores for one in store.add([make(), make()], equal)]

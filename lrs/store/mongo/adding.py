@@ -39,6 +39,8 @@ class Adding:
         self._new: list[Document] = []
         self._writes = 0
         self.next = first
+        self.referring = 0
+        """The last seq given to a statement that refers to another, 0 if none was."""
 
     def take(self, batch: Sequence[Prepared], same: Same) -> list[Added]:
         """Take a batch in. Raises `Conflict`, `Forbidden`, and what `same` raises."""
@@ -82,6 +84,8 @@ class Adding:
         one = rows.document(new, seq, body, voided=voided, void_effective=effective)
         self._stored[name] = (seq, body)
         self.next += PLACES
+        if new.target is not None:
+            self.referring = seq
         if alone:
             self._new.append(one)
             return

@@ -111,7 +111,7 @@ class GroupCommit:
                     raise _Refused(request, error) from error
                 results.append(([], error))
         adding.write()
-        return results, self._writer.settle(places, adding.next, stay=self._groups.more())
+        return results, self._writer.settle(places, adding.next, stay=self._groups.more(), referring=adding.referring)
 
 
 def _group(waiting: deque[_Request]) -> list[_Request]:

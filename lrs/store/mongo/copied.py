@@ -131,6 +131,8 @@ class MongoCopied:
         with self._database.alone() as calls, pymongo.timeout(PATIENCE):
             if part == "documents":
                 calls.delete_many(documents.PIECES, {"document": {"$in": [documents.name_of(Key(*row[:5])) for row in rows]}})
+            if part == "statements":
+                _mark(calls, rows)
             for collection, some in documents_.items():
                 at_once = PIECES_AT_ONCE if collection == documents.PIECES else AT_ONCE
                 for start in range(0, len(some), at_once):
@@ -186,6 +188,13 @@ def _bson(value: Any) -> Any:
 
 def _fields(names: Sequence[str], row: Row) -> Document:
     return {name: _bson(value) for name, value in zip(names, row, strict=True) if value is not None}
+
+
+def _mark(calls: Calls, statements: Sequence[Row]) -> None:
+    """Say before they are there that some refer to others (`lrs.store.intents.Known`); at any place, since the greatest counts."""
+    target = PARTS["statements"].fields.index("target")
+    if referring := [row[0] for row in statements if row[target] is not None]:
+        calls.update("writers", {"_id": 0}, {"$max": {"referring": Int64(max(referring))}})
 
 
 def _place(calls: Calls, collection: str, some: list[Document]) -> None:

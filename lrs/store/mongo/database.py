@@ -47,11 +47,13 @@ class Standalone(StoreUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What one part needs: its indexes by collection and name, and the documents that must be there (by `_id`)."""
+    """What one part needs: its indexes by collection and name, the documents that must be there (by `_id`), and what is done last, each
+    time."""
 
     indexes: Mapping[str, Mapping[str, Sequence[tuple[str, int]]]]
     seeds: Mapping[str, Callable[[], list[Document]]] = field(default_factory=dict)
     sparse: frozenset[str] = frozenset()
+    last: Callable[[Calls], None] | None = None
 
 
 @contextmanager
@@ -89,8 +91,8 @@ class Calls:
     def find(self, name: str, wanted: Document, fields: Document | None = None, *, sort: Sequence[tuple[str, int]] | None = None,
              limit: int = 0) -> list[Document]:
         """The documents that match, all of them in one batch where the limit says how many."""
-        return self._database.call(name, lambda c: list(c.find(wanted, fields, sort=sort, limit=limit, batch_size=limit + 1 if limit else 0,
-                                                               session=self._session)))
+        return self._database.call(name, lambda c: c.find(wanted, fields, sort=sort, limit=limit, batch_size=limit + 1 if limit else 0,
+                                                          session=self._session).to_list())
 
     def one(self, name: str, wanted: Document, fields: Document | None = None, *,
             sort: Sequence[tuple[str, int]] | None = None) -> Document | None:
@@ -296,6 +298,9 @@ class Database:
             for layout in layouts:
                 for name, documents in layout.seeds.items():
                     self._seed(calls, name, documents())
+                if layout.last is not None:
+                    with pymongo.timeout(None):
+                        layout.last(calls)
         self.prove()
 
     def _make(self, name: str, indexes: Mapping[str, Sequence[tuple[str, int]]], sparse: frozenset[str], there: set[str]) -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ from lrs.store.mongo.database import Calls, Database, Document, faults
 WRITERS = "writers"
 GIVEN = -1
 """The `_id` of the document that holds a time below which no seq is drawn any more."""
+ALWAYS = 1 << 62
+"""Where a document does not say it, any statement may refer to another."""
 ENDING_SECONDS = 0.1
 """How long a reader tries to end an intent: he has an answer without it."""
 INDEXES: dict[str, dict[str, list[tuple[str, int]]]] = {WRITERS: {}}
@@ -26,6 +28,13 @@ def seeds() -> list[Document]:
     """The documents of an empty store."""
     places = [{"_id": place, "owner": NOBODY, "low": Int64(0), "high": Int64(0), "seen": Int64(0)} for place in range(PLACES)]
     return [{"_id": GIVEN, "given": Int64(0)}, *places]
+
+
+def mark(calls: Calls, newest: Callable[[Calls], int]) -> None:
+    """Have all places say what refers to another, where one does not: they are new, were lost, or are older than the mark. `newest(calls)`:
+    the greatest seq of a statement that does. Safe beside writers: who commits one meanwhile raises its own place's."""
+    if any("referring" not in one for one in calls.find(WRITERS, {"_id": {"$gte": 0}})):
+        calls.update_many(WRITERS, {"_id": {"$gte": 0}}, {"$max": {"referring": Int64(newest(calls))}})
 
 
 class Places:
@@ -38,8 +47,8 @@ class Places:
         """All of them in one call."""
         found = self._calls.find(WRITERS, {})
         return Known(next(int(one["given"]) for one in found if one["_id"] == GIVEN),
-                     [Place(one["_id"], one["owner"], int(one["low"]), int(one["high"]), int(one["seen"]), one.get("session"))
-                      for one in found if one["_id"] != GIVEN])
+                     [Place(one["_id"], one["owner"], int(one["low"]), int(one["high"]), int(one["seen"]), one.get("session"),
+                            int(one.get("referring", ALWAYS))) for one in found if one["_id"] != GIVEN])
 
     def change(self, place: int, was: Mapping[str, Any], to: Mapping[str, Any]) -> bool:
         """One update, whose filter is what was known."""

@@ -41,13 +41,20 @@ def any_of(calls: Calls, terms: Sequence[int], after: int, until: int, n: int, f
     return [found[seq] for seq in sorted(found)[:n]]
 
 
+def by_seqs(calls: Calls, seqs: Sequence[int], fields: Document) -> dict[int, Document]:
+    """The statements of these seqs."""
+    found: dict[int, Document] = {}
+    for start in range(0, len(seqs), AMONG):
+        some = [Int64(seq) for seq in seqs[start:start + AMONG]]
+        found.update((int(one["seq"]), one) for one in calls.find(STATEMENTS, {"seq": {"$in": some}}, fields))
+    return found
+
+
 class _Postings:
     """One term's positions in order; remembers what it read ahead, and reads more ahead the more is used."""
 
-    def __init__(self, calls: Calls, term: int, ascending: bool, budget: Budget, ahead: int, end: int, fields: Document | None) -> None:
-        """`fields`: of the statements themselves, kept in `documents` by their seqs."""
-        self._calls, self._term, self._budget, self._fields = calls, Int64(term), budget, fields
-        self.documents: dict[int, Document] = {}
+    def __init__(self, calls: Calls, term: int, ascending: bool, budget: Budget, ahead: int, end: int) -> None:
+        self._calls, self._term, self._budget = calls, Int64(term), budget
         self._sign = 1 if ascending else -1
         self._beyond = end
         self._rows: list[Position] = []  # positions times sign, so that they always ascend
@@ -67,27 +74,11 @@ class _Postings:
         seq, via = self._rows[self._used]
         return seq * self._sign, via * self._sign
 
-    def ahead(self, most: int) -> list[int]:
-        """The seqs behind the one that was found last, each once, at most so many of those that were read already; each costs a probe."""
-        found: list[int] = []
-        last = self._rows[self._used][0]
-        for used in range(self._used + 1, len(self._rows)):
-            seq = self._rows[used][0]
-            if len(found) == most:
-                break
-            if seq != last:
-                found.append(seq * self._sign)
-                self._used, last = used, seq
-        self._budget.left -= len(found)
-        return found
-
     def _read(self, wanted: Position) -> None:
         sign, size = self._sign, self._size
         seq, via = wanted
         start = seq if via <= 0 else seq + 1
-        own = self._find(STATEMENTS, "seq", start * sign, self._beyond, self._fields)
-        if self._fields is not None:
-            self.documents = {int(one["seq"]): one for one in own}
+        own = self._find(STATEMENTS, "seq", start * sign, self._beyond)
         least = (seq * sign, via * sign)
         others = self._find(SHADOWS, "_id", packed(least), packed((self._beyond, GREATEST if sign > 0 else LEAST)))
         found = [[(int(one["seq"]) * sign, 0) for one in own],
@@ -99,36 +90,75 @@ class _Postings:
         self._used, self._end = 0, not cut
         self._size = min(CHUNK, size * 2)
 
-    def _find(self, name: str, field: str, start: object, end: object, fields: Document | None = None) -> list[Document]:
+    def _find(self, name: str, field: str, start: object, end: object) -> list[Document]:
         bounds = {"$gte": start, "$lte": end} if self._sign > 0 else {"$lte": start, "$gte": end}
         wanted, order = {"terms": self._term, field: bounds}, [(field, self._sign)]
-        return self._calls.find(name, wanted, fields or {"_id": 0, field: 1}, sort=order, limit=self._size)
+        return self._calls.find(name, wanted, {"_id": 0, field: 1}, sort=order, limit=self._size)
 
     def weight(self) -> int:
         """How many positions the term has, counted up to RARE."""
         return sum(self._calls.count(name, {"terms": self._term}, RARE) for name in (STATEMENTS, SHADOWS))
 
 
+class OneTerm:
+    """The statements of one term in order, a chunk at a time: its own, with all that is wanted of them, and those that refer to one."""
+
+    def __init__(self, calls: Calls, term: int, low: int, high: int, ascending: bool, size: int, fields: Document, referring: int) -> None:
+        """`fields`: what is wanted of the statements. The first chunk has up to `size`, each further one may have twice as many.
+        `referring`: no statement above it refers to another."""
+        self._calls, self._term, self._fields, self._referring = calls, Int64(term), fields, referring
+        self._low, self._high, self._step = low, high, 1 if ascending else -1
+        self._size = min(size, CHUNK)
+
+    def more(self) -> list[Document]:
+        """The next ones; none: there are no more."""
+        found: list[Document] = []
+        while not found and self._low <= self._high:
+            found = self._chunk()
+        return found
+
+    def _chunk(self) -> list[Document]:
+        own = self._find(STATEMENTS, {"seq": {"$gte": self._low, "$lte": self._high}}, self._fields)
+        # behind the last row of a list that was cut off there may be rows of it that are not here
+        cut = [int(own[-1]["seq"])] if len(own) >= self._size else []
+        referrers = self._referrers(max([self._low, *cut]) if self._step < 0 else self._low)
+        if len(referrers) >= self._size:
+            cut.append(referrers[-1])
+        if self._step > 0:
+            last = min(cut, default=self._high)
+            self._low = last + 1
+        else:
+            last = max(cut, default=self._low)
+            self._high = last - 1
+        self._size = min(CHUNK, self._size * 2)
+        return self._merged(own, referrers, last) if referrers else own
+
+    def _referrers(self, low: int) -> list[int]:
+        """The seqs, not below this one, of the next that refer to a statement of the term; one may come more than once."""
+        high = min(self._high, self._referring)
+        if low > high:
+            return []
+        found = self._find(SHADOWS, {"_id": {"$gte": packed((low, LEAST)), "$lte": packed((high, GREATEST))}}, {"_id": 1})
+        return [unpacked(one["_id"])[0] for one in found]
+
+    def _find(self, name: str, bounds: Document, fields: Document) -> list[Document]:
+        return self._calls.find(name, {"terms": self._term, **bounds}, fields, sort=[(next(iter(bounds)), self._step)], limit=self._size)
+
+    def _merged(self, own: Sequence[Document], referring: Sequence[int], last: int) -> list[Document]:
+        found = {int(one["seq"]): one for one in own}
+        seqs = sorted((seq for seq in found.keys() | set(referring) if (last - seq) * self._step >= 0), reverse=self._step < 0)
+        found |= by_seqs(self._calls, [seq for seq in seqs if seq not in found], self._fields)
+        return [found[seq] for seq in seqs if seq in found]
+
+
 class Walk:
     """The seqs at which all of some terms stand together at one (seq, via), in order, none beyond `end`."""
 
-    def __init__(self, calls: Calls, terms: Sequence[int], ascending: bool, budget: Budget, ahead: int, end: int,
-                 fields: Document) -> None:
-        """`fields`: what is wanted of the statements. Where one term decides, they come with its positions."""
+    def __init__(self, calls: Calls, terms: Sequence[int], ascending: bool, budget: Budget, ahead: int, end: int) -> None:
         self._budget, self._ascending = budget, ascending
-        whole = fields if len(terms) == 1 else None
-        ranges = [_Postings(calls, term, ascending, budget, ahead, end, whole) for term in terms]
-        self._ranges = sorted(ranges, key=_Postings.weight) if len(ranges) > 1 else ranges
+        self._ranges = sorted((_Postings(calls, term, ascending, budget, ahead, end) for term in terms), key=_Postings.weight)
         self.reached: int | None = None
         """The seq up to which everything was looked at when the budget ran out."""
-
-    def at_hand(self, seq: int) -> Document | None:
-        """The statement of a seq just found, where it came with the index."""
-        return self._ranges[0].documents.get(seq)
-
-    def ahead(self, most: int) -> list[int]:
-        """What matches behind the seq just found, as far as it is known already because one term decides; at most so many."""
-        return self._ranges[0].ahead(most) if len(self._ranges) == 1 else []
 
     def seek(self, seq: int) -> int | None:
         """The first matching seq at or after this one; None at the end, or when the budget ran out (`reached` set)."""

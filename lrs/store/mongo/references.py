@@ -84,6 +84,12 @@ def link(calls: Calls, seq: int, statement_id: Binary, target: Binary | None, bu
         _leave(calls, _work(calls, tasks, budget))
 
 
+def newest(calls: Calls) -> int:
+    """The greatest seq of a statement that refers to another, 0 if none does. Reads all of REFERRALS."""
+    row, referral = calls.one(SHADOWS, {}, {"_id": 1}, sort=[("_id", -1)]), calls.one(REFERRALS, {}, {"seq": 1}, sort=[("seq", -1)])
+    return max(unpacked(row["_id"])[0] if row else 0, int(referral["seq"]) if referral else 0)
+
+
 def catch_up(calls: Calls, pairs: int) -> bool:
     """Do a part of what requests left undone, about `pairs` pairs, in the caller's transaction; False if none was."""
     task = calls.one(TODO, {}, sort=[("_id", 1)])

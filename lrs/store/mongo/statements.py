@@ -4,7 +4,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pymongo
-from bson import Int64
 
 from lrs.statements.record import Added, Page, Prepared, Query, Record
 from lrs.store.mongo import clock, intents, postings, references, rows
@@ -22,6 +21,7 @@ LAYOUT = Layout(
     indexes={**rows.INDEXES, **references.INDEXES, **intents.INDEXES},
     seeds={"term_key": rows.term_key, "writers": intents.seeds},
     sparse=rows.SPARSE,
+    last=lambda calls: intents.mark(calls, references.newest),
 )
 
 
@@ -71,7 +71,8 @@ class MongoStatements(StatementsExamined):
         After 100 000 looks into the index the page ends early, perhaps empty, with a `more`.
         """
         with self._database.read() as calls:
-            return _page(calls, query, self._horizon.seen_through(calls))
+            through = self._horizon.seen_through(calls)
+            return _page(calls, query, through, self._horizon.referring)
 
     def follow(self, after: int, n: int) -> list[Record]:
         """At most n records (voided ones included) with seq > after, oldest first, up to consistent-through."""
@@ -132,22 +133,21 @@ class MongoStatements(StatementsExamined):
         self._commits.leave()
 
 
-def _page(calls: Calls, query: Query, through: int) -> Page:
-    low = 0 if query.since is None else query.since + 1
+def _page(calls: Calls, query: Query, through: int, referring: int) -> Page:
+    low = 1 if query.since is None else query.since + 1
     high = through if query.until is None else min(query.until, through)
     if query.after is not None:
         low, high = (max(low, query.after + 1), high) if query.ascending else (low, min(high, query.after - 1))
     if low > high:
         return Page([], None, through)
-    looking = _Looking(calls, query, low, high)
+    looking = _Looking(calls, query, low, high, referring)
     records: list[Record] = []
     while True:
-        seen = looking.more(query.limit + 1 - len(records))
-        for one in seen:
-            if not one["voided"] and query.credential_id in (None, one["credential_id"]):
-                if len(records) == query.limit:
-                    return Page(records, records[-1].seq, through)
-                records.append(rows.record(one))
+        room = query.limit - len(records)
+        shown = [one for one in looking.more(room + 1) if not one["voided"] and query.credential_id in (None, one["credential_id"])]
+        records += map(rows.record, shown[:room])
+        if len(shown) > room:
+            return Page(records, records[-1].seq, through)
         if looking.ended:
             return Page(records, looking.reached, through)
 
@@ -155,19 +155,24 @@ def _page(calls: Calls, query: Query, through: int) -> Page:
 class _Looking:
     """The documents between two seqs that may be on a page, in its order."""
 
-    def __init__(self, calls: Calls, query: Query, low: int, high: int) -> None:
+    def __init__(self, calls: Calls, query: Query, low: int, high: int, referring: int) -> None:
         self._calls, self._low, self._high = calls, low, high
         self._step = 1 if query.ascending else -1
-        self._at = low if query.ascending else high
+        self._at, end = (low, high) if query.ascending else (high, low)
         self._budget = postings.Budget(postings.PROBES)
-        self._walk = postings.Walk(calls, query.terms, query.ascending, self._budget, query.limit + 1,
-                                   high if query.ascending else low, FIELDS) if query.terms else None
+        self._one = self._walk = None
+        if len(query.terms) == 1:
+            self._one = postings.OneTerm(calls, query.terms[0], low, high, query.ascending, query.limit + 1, FIELDS, referring)
+        elif query.terms:
+            self._walk = postings.Walk(calls, query.terms, query.ascending, self._budget, query.limit + 1, end)
         self.ended = False
         self.reached: int | None = None
         """Where to go on, when it ended because it cost too much."""
 
     def more(self, n: int) -> list[Document]:
-        """The next n, or fewer and `ended`."""
+        """The next n, or fewer and `ended`; of one term, as many as came at once, or none and `ended`."""
+        if self._one is not None:
+            return self._of_term(self._one)
         return self._of_log(n) if self._walk is None else self._of_terms(self._walk, n)
 
     def _of_log(self, n: int) -> list[Document]:
@@ -180,22 +185,25 @@ class _Looking:
             self._pass(int(found[-1]["seq"]))
         return found
 
+    def _of_term(self, term: postings.OneTerm) -> list[Document]:
+        found = term.more()
+        self._budget.left -= len(found)
+        if found:
+            self._pass(int(found[-1]["seq"]))
+        else:
+            self.ended = True
+        return found
+
     def _of_terms(self, walk: postings.Walk, n: int) -> list[Document]:
         seqs: list[int] = []
-        found: dict[int, Document] = {}
         while len(seqs) < n and not self.ended:
             seq = walk.seek(self._at) if self._low <= self._at <= self._high else None
             if seq is None or not self._low <= seq <= self._high:
                 self.ended, self.reached = True, walk.reached
             else:
-                came = [seq, *walk.ahead(n - len(seqs) - 1)]
-                found.update((seq, one) for seq in came if (one := walk.at_hand(seq)))
-                seqs += came
-                self._pass(came[-1])
-        missing = [seq for seq in seqs if seq not in found]
-        for start in range(0, len(missing), postings.AMONG):
-            some = [Int64(seq) for seq in missing[start:start + postings.AMONG]]
-            found.update((int(one["seq"]), one) for one in self._calls.find(STATEMENTS, {"seq": {"$in": some}}, FIELDS))
+                seqs.append(seq)
+                self._pass(seq)
+        found = postings.by_seqs(self._calls, seqs, FIELDS)
         return [found[seq] for seq in seqs]
 
     def _pass(self, seq: int) -> None:
