@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from lrs.errors import StoreUnavailable
 
@@ -22,8 +24,7 @@ LEASE_US = 5_000_000
 NOBODY = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, eq=False):
     """A writer's document: who holds it, `low` of its intent (0: none stands), `high` its greatest committed seq, `seen`
     when it last wrote (µs), the session that its transactions are in, and `referring`, the greatest committed seq of a
     statement that refers to another. Two are the same where owner and `low` are."""
@@ -31,10 +32,16 @@ class Place:
     number: int
     owner: bytes = NOBODY
     low: int = 0
-    high: int = field(default=0, compare=False)
-    seen: int = field(default=0, compare=False)
-    session: object = field(default=None, compare=False)
-    referring: int = field(default=0, compare=False)
+    high: int = 0
+    seen: int = 0
+    session: object = None
+    referring: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Place) and (self.number, self.owner, self.low) == (other.number, other.owner, other.low)
+
+    def __hash__(self) -> int:
+        return hash((self.number, self.owner, self.low))
 
 
 @dataclass(frozen=True, slots=True)

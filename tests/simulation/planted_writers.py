@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lrs.store import intents
 from lrs.store.intents import BEAT_US, LEASE_US, PLACES, Intent, Known, Place, Promise, Table, complete

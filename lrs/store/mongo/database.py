@@ -131,7 +131,6 @@ class Calls:
         """Delete the one document that matches; whether there was one."""
         return bool(self._database.call(name, lambda c: c.delete_one(wanted, session=self._session)).deleted_count > 0)
 
-
     def delete_many(self, name: str, wanted: Document) -> int:
         """Delete all documents that match; how many there were."""
         return int(self._database.call(name, lambda c: c.delete_many(wanted, session=self._session)).deleted_count)
