@@ -197,12 +197,14 @@ class Round:
             course = self._catalogue.course(key)
             waiting += self._merge(subject, person, course)
             before = self._state(subject, course.id)
-            known = before.evidence.get(one.seq) if again and before is not None else None
-            if known is not None:
+            known = before.evidence.get(one.seq) if before is not None else None
+            if known is not None and not again and known == replace(one, map_version=known.map_version):
+                continue  # the same once more: what a later map put on record quietly is not told now
+            if known is not None and again:
                 # a void that was stored meanwhile takes it back when it is routed itself: only then its revoke is sent
                 one = replace(one, voided=known.voided)
             folded = fold(before, [one], course=course, subject=subject, person=person, now_us=self._now, feed=self._feed(subject))
-            if before is not None and known is not None:
+            if before is not None and known is not None and again:
                 folded = _quiet(before, folded, self._feed(subject))
             self._keep(subject, course.id, folded.state)
             self._publish(subject, course.id, folded.publications)

@@ -22,7 +22,7 @@ from lrs.management import maps, verbs
 from lrs.services import Services
 from lrs.store.open_store import open_store
 from lrs.store.protocols.credentials import Credential
-from lrs.store.protocols.work import Cursor, Wanted
+from lrs.store.protocols.work import Cursor, Output, Wanted
 from lrs.store.sqlite.mappings import SqliteMappings
 from lrs.store.sqlite.statements import SqliteStatements
 from lrs.store.sqlite.work import SqliteWork
@@ -109,6 +109,17 @@ def test_a_better_reading_of_what_was_sent_is_on_record_only(services: Services)
     send(services, statement("passed"))
     route(services)
     assert said(services)[1:] == [("7", "updated", "passed")]
+
+
+def test_what_is_on_record_only_is_not_told_when_the_log_is_routed_once_more(services: Services) -> None:
+    send(services, statement())
+    route(services)
+    apply(services, "verbs", propose(services, ROW))
+    apply(services, "verbs", propose(services, f"{VENDOR},,,passed,yes"))
+    was, at = feed(services), services.store.work.cursor("route")
+    assert services.store.work.advance("route", at, Cursor(0, at.change), Output())
+    route(services)
+    assert feed(services) == was
 
 
 def test_a_statement_that_never_counted_updates_what_was_sent(services: Services) -> None:
