@@ -94,7 +94,8 @@ class Round:
             value = orjson.loads(record.text)
             judgement = self._judge(record, value, self._read(record, value), record.voided)
             if judgement.evidence and judgement.identifiers:
-                self._fold(*self._subject(judgement), judgement.evidence)
+                subject, person = self._subject(judgement)
+                self._fold(subject, person, self._unsent(subject, record.seq, judgement.evidence))
         elif record.void_effective and (target := self._store.statements.get(record.voids, voided=True)):
             self._void(target, record.seq)
 
@@ -155,6 +156,13 @@ class Round:
             self.readings.append((record.seq, verbs_read.to_json(reading)))
             self.again.append(Again(record, _verb_iri(value), stored, reading))
         return reading
+
+    def _unsent(self, subject: str, seq: int, evidence: Sequence[tuple[str, Evidence]]) -> Sequence[tuple[str, Evidence]]:
+        """Without what a statement that is routed once more says of another course than the one for which it was sent, where only
+        its activity type makes that a course (`take_again` leaves it out, too)."""
+        sent = {key for key, state in self._loaded(subject).items() if state is not None and seq in state.evidence
+                and not needs_person(subject) and _was_sent(state, state.evidence[seq])}
+        return [(key, one) for key, one in evidence if self._catalogue.course(key).id in sent or self._is_listed(key)] if sent else evidence
 
     def _void(self, target: Record, seq: int) -> None:
         """Take the target back: where it is evidence by the maps in force, and where it stands as such since earlier ones.

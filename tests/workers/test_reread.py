@@ -122,6 +122,20 @@ def test_what_is_on_record_only_is_not_told_when_the_log_is_routed_once_more(ser
     assert feed(services) == was
 
 
+def test_what_was_sent_for_a_course_is_not_sent_for_another_when_the_log_is_routed_once_more(services: Services) -> None:
+    other = "https://lms.example/c/1"
+    one = {**statement("completed"), "object": {"id": other, "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}}
+    apply(services, "courses", catalogue(services, {"id": COURSE, "aliases": [other]}))
+    send(services, one)
+    route(services)
+    apply(services, "courses", catalogue(services, {"id": COURSE}))
+    was, at = feed(services), services.store.work.cursor("route")
+    assert [event["course"]["id"] for event in was] == [COURSE]
+    assert services.store.work.advance("route", at, Cursor(0, at.change), Output())
+    route(services)
+    assert feed(services) == was
+
+
 def test_a_statement_that_never_counted_updates_what_was_sent(services: Services) -> None:
     send(services, statement("completed"), statement())
     route(services)
