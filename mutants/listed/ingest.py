@@ -25,7 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/statements/test_parse.py::test_a_repeated_key_is_named_by_pointer_and_index",)),
     Mutant(
         "another-statement-under-a-known-id", "An id belongs to the first statement that came under it; another one is a conflict.",
-        "lrs/store/sqlite/statements.py",
+        "lrs/store/sqlite/adding.py",
         "            elif same(stored[1], new.raw):", "            elif stored:",
         ("tests/store/test_statements_contract.py::test_another_statement_under_a_known_id_refuses_the_whole_batch[sqlite]",
          "tests/xapi/test_statements_over_http.py::test_another_statement_under_a_known_id_is_a_conflict_and_the_batch_is_refused_whole")),

@@ -5,6 +5,7 @@ from mutants.mutant import Mutant
 
 INTENTS = "lrs/store/intents.py"
 STATEMENTS, DATABASE, WORKFILE = "lrs/store/sqlite/statements.py", "lrs/store/sqlite/database.py", "lrs/store/sqlite/work.py"
+COMMIT = "lrs/store/sqlite/commit.py"
 
 LOG: tuple[Mutant, ...] = (
     Mutant(
@@ -37,34 +38,28 @@ LOG: tuple[Mutant, ...] = (
         "                if True:\n                    _, pages, done",
         ("tests/store/test_database.py::test_a_log_beyond_its_bound_is_cut_off_although_somebody_writes_without_end",)),
     Mutant(
-        "a-failed-commit-is-silent", "A commit that failed is told to everyone whose statements were in it.", "lrs/store/sqlite/commit.py",
+        "a-failed-commit-is-silent", "A commit that failed is told to everyone whose statements were in it.", COMMIT,
         '                request.error = StoreUnavailable(getattr(error, "original", error))',
         "                request.error = request.error",
         ("tests/store/test_statements_faults.py::test_a_failed_commit_is_told_to_every_request_of_the_group",)),
     Mutant(
-        "half-a-batch-stays", "A batch that is refused leaves nothing behind.", "lrs/store/sqlite/commit.py",
-        '        db.execute("ROLLBACK TO request")\n', "",
+        "half-a-batch-stays", "A batch that is refused leaves nothing behind.", COMMIT,
+        "                if not adding.back(mark):", "                if mark is None:",
         ("tests/store/test_statements_faults.py::test_a_batch_refused_half_way_leaves_nothing",)),
     Mutant(
         "a-writer-does-not-wait", "There is one writer at a time, over all processes.", DATABASE,
         "            self._turns.take(PATIENCE)\n", "            self._turns.take(0) if self._writer is None else None\n",
         ("tests/store/test_database.py::test_the_lock_is_idle_unless_somebody_writes",)),
     Mutant(
-        "stored-before-the-lock", "`stored` is drawn inside the write lock, so that the order of times is that of commits.", STATEMENTS,
-        """        return self._commits.run(lambda db: self._add(db, batch, same))
-
-    def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
-        time = self._clock.advance(db, len(batch))
-        now = max(time, rows.highest(db) + 1)
+        "stored-before-the-lock", "`stored` is drawn inside the write lock, so that the order of times is that of commits.", COMMIT,
+        """            with self._database.write() as db:
+                results = self._add(db, left)
 """,
-        """        early = self._now()
-        return self._commits.run(lambda db: self._add(db, batch, same, early))
-
-    def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same, early: int) -> list[Added]:
-        time = self._clock.advance(db, len(batch))
-        now = early
-        while db.execute("SELECT 1 FROM statements WHERE seq = ?", (now,)).fetchone():
-            now += 1
+        """            with self._database.read() as db:
+                early = self._clock.peek(db)
+            with self._database.write() as db:
+                self._clock.advance = lambda *_: early or 0
+                results = self._add(db, left)
 """,
         ("tests/store/test_statements_processes.py::test_who_waits_for_the_lock_is_stamped_when_he_has_it",)),
     Mutant(
@@ -125,11 +120,11 @@ LOG: tuple[Mutant, ...] = (
         ("tests/store/test_statements_waiting.py::test_a_page_reads_what_waits_what_is_recent_and_what_is_merged_together",)),
     Mutant(
         "too-many-wait-for-the-index", "Without a worker too, never more statements wait for the index than a reader can look at.",
-        "lrs/store/sqlite/statements.py", "        self._bound.added(db, len(batch))\n", "",
+        COMMIT, "        self._bound.added(db, size)\n", "",
         ("tests/store/test_statements_waiting.py::test_who_adds_indexes_a_slice_where_too_many_wait",)),
     Mutant(
-        "references-are-not-indexed", "A statement is found by what the statement it refers to is about, whichever came first.", STATEMENTS,
-        "            references.link(self._db, seq, name, target, self._budget)", "            pass",
+        "references-are-not-indexed", "A statement is found by what the statement it refers to is about, whichever came first.",
+        "lrs/store/sqlite/adding.py", "            references.link(self._db, seq, name, target, budget)", "            pass",
         ("tests/store/test_statements_model.py::test_every_subset_of_filters_with_references_equals_brute_force[sqlite]",)),
     Mutant(
         "void-of-another-provider", "A provider voids its own statements only, unless it has the scope for others'.",

@@ -3,63 +3,93 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Sequence
 
 from lrs.errors import StoreUnavailable
+from lrs.statements.record import Added, Prepared
 from lrs.store.groups import Groups, Waiting
+from lrs.store.sqlite import rows
+from lrs.store.sqlite.adding import Adding, Same
+from lrs.store.sqlite.clock import Clock
 from lrs.store.sqlite.database import Database
+from lrs.store.sqlite.postings import Bound
 
-Result = TypeVar("Result")
-Work = Callable[[sqlite3.Connection], Result]
 AT_MOST = 64
 """Requests in one transaction, so that a long queue does not hold the write lock for seconds."""
 
 
-class _Request(Waiting, Generic[Result]):
-    def __init__(self, work: Work[Result]) -> None:
+class _Request(Waiting):
+    def __init__(self, batch: Sequence[Prepared], same: Same) -> None:
         super().__init__()
-        self.work = work
-        self.result: Result | None = None
+        self.batch, self.same = batch, same
+        self.result: list[Added] = []
 
 
-class GroupCommit(Generic[Result]):
+class _Refused(Exception):
+    def __init__(self, request: _Request, why: Exception) -> None:
+        self.request, self.why = request, why
+
+
+class GroupCommit:
     """Requests of many threads, one fsync; each of them all or nothing, and durable when `run` returns."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._groups: Groups[_Request[Result]] = Groups(_group, self._commit)
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._bound = Bound()
+        self._groups: Groups[_Request] = Groups(_group, self._commit)
 
-    def run(self, work: Work[Result]) -> Result:
-        """What `work(connection)` returned, committed. An error it raised undoes it alone; a fault of the driver
-        (`StoreUnavailable`) undoes the whole group, and every request of it learns so."""
-        mine = _Request(work)
+    def run(self, batch: Sequence[Prepared], same: Same) -> list[Added]:
+        """What became of a batch, committed. `Conflict`, `Forbidden` or an error of `same` undoes it alone; a fault of
+        the driver (`StoreUnavailable`) undoes the whole group, and every request of it learns so."""
+        mine = _Request(batch, same)
         self._groups.run(mine)
-        return mine.result  # type: ignore[return-value]
+        return mine.result
 
-    def _commit(self, group: list[_Request[Result]]) -> None:
+    def _commit(self, group: list[_Request]) -> None:
+        left = list(group)
         try:
-            with self._database.write() as db:
-                for request in group:
-                    _attempt(db, request)
+            while left and not self._stood(left):
+                pass
         except BaseException as error:
-            for request in group:
+            for request in left:
                 request.error = StoreUnavailable(getattr(error, "original", error))
             if not isinstance(error, StoreUnavailable):
                 raise
 
+    def _stood(self, left: list[_Request]) -> bool:
+        """Try it; False when it must be tried again, with what is left."""
+        try:
+            with self._database.write() as db:
+                results = self._add(db, left)
+        except _Refused as refused:
+            refused.request.error = refused.why
+            left.remove(refused.request)
+            return False
+        for request, (added, error) in zip(left, results, strict=True):
+            request.result, request.error = added, error
+        return True
 
-def _group(waiting: deque[_Request[Result]]) -> list[_Request[Result]]:
+    def _add(self, db: sqlite3.Connection, group: Sequence[_Request]) -> list[tuple[list[Added], Exception | None]]:
+        size = sum(len(request.batch) for request in group)
+        time = self._clock.advance(db, size)
+        adding = Adding(db, [request.batch for request in group], max(time, rows.highest(db) + 1))
+        results: list[tuple[list[Added], Exception | None]] = []
+        for request in group:
+            mark = adding.mark()
+            try:
+                results.append((adding.take(request.batch, request.same), None))
+            except sqlite3.Error:
+                raise
+            except Exception as error:
+                if not adding.back(mark):
+                    raise _Refused(request, error) from error
+                results.append(([], error))
+        adding.write()
+        self._bound.added(db, size)
+        if adding.next > time + size:  # else the clock has seen to it
+            self._clock.cover(db, adding.next)
+        return results
+
+
+def _group(waiting: deque[_Request]) -> list[_Request]:
     return [waiting.popleft() for _ in range(min(AT_MOST, len(waiting)))]
-
-
-def _attempt(db: sqlite3.Connection, request: _Request[Result]) -> None:
-    db.execute("SAVEPOINT request")
-    try:
-        request.result = request.work(db)
-    except sqlite3.Error:
-        raise
-    except Exception as error:
-        request.error = error
-        db.execute("ROLLBACK TO request")
-    db.execute("RELEASE request")

@@ -2,24 +2,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-from lrs.errors import Conflict, StoreUnavailable
-from lrs.statements.envelope import text
-from lrs.statements.instants import printed
+from lrs.errors import StoreUnavailable
 from lrs.statements.record import Added, Page, Prepared, Query, Record
 from lrs.store.sqlite import clock, postings, references, requests, rows, waiting
+from lrs.store.sqlite.adding import Same
 from lrs.store.sqlite.clock import Clock, Ticks
 from lrs.store.sqlite.commit import GroupCommit
 from lrs.store.sqlite.database import Database
 from lrs.store.sqlite.examined import StatementsExamined
-from lrs.store.sqlite.voiding import void_target, voided_before
 
-Same = Callable[[bytes, bytes], bool]
-AMONG = 500
-"""Ids looked up at once."""
 FEW = 1_000
 """Statements that are counted by walking over them."""
 SCRIPTS = tuple(";".join(scripts) for scripts in zip(rows.SCRIPTS, postings.SCRIPTS, references.SCRIPTS, clock.SCRIPTS, strict=True))
@@ -31,9 +25,8 @@ class SqliteStatements(StatementsExamined):
     def __init__(self, database: Database, ticks: Ticks | None = None) -> None:
         self._database = database
         self._clock = Clock(ticks)
-        self._commits: GroupCommit[list[Added]] = GroupCommit(database)
+        self._commits = GroupCommit(database, self._clock)
         self._merge = postings.Merge(database)
-        self._bound = postings.Bound()
         self._term_key: bytes | None = None
 
     def migrate(self) -> None:
@@ -54,28 +47,7 @@ class SqliteStatements(StatementsExamined):
         """Store all or none, durable on return, in order. Raises `Conflict`, `Forbidden`, `StoreUnavailable`."""
         if not batch:
             return []
-        return self._commits.run(lambda db: self._add(db, batch, same))
-
-    def _add(self, db: sqlite3.Connection, batch: Sequence[Prepared], same: Same) -> list[Added]:
-        time = self._clock.advance(db, len(batch))
-        now = max(time, rows.highest(db) + 1)
-        added: list[Added] = []
-        adding = _Adding(db, batch)
-        for index, new in enumerate(batch):
-            stored = adding.stored(new)
-            if stored is None:
-                adding.add(new, now)
-                added.append(Added(new.id, now))
-                now += 1
-            elif same(stored[1], new.raw):
-                added.append(Added(new.id, stored[0], repeated=True))
-            else:
-                raise Conflict(index, new.id, stored[1])
-        adding.write()
-        self._bound.added(db, len(batch))
-        if now > time + len(batch):  # else the clock has seen to it
-            self._clock.cover(db, now)
-        return added
+        return self._commits.run(batch, same)
 
     def get(self, statement_id: str, *, voided: bool = False) -> Record | None:
         """The statement with this id that is (not) voided; None if there is none."""
@@ -186,57 +158,6 @@ class SqliteStatements(StatementsExamined):
     def checkpoint(self) -> int:
         """Move the write-ahead log into the file; call about once a second. Returns the pages still waiting."""
         return self._database.checkpoint()
-
-
-class _Adding:
-    """A batch on its way into the tables. Most statements refer to nothing and nothing refers to them: these are looked
-    up together and written together; before one that does, all before it are written, so that it finds them."""
-
-    def __init__(self, db: sqlite3.Connection, batch: Sequence[Prepared]) -> None:
-        self._db = db
-        self._budget = postings.Budget(references.IN_REQUEST + len(batch))
-        names = [rows.key(new.id) for new in batch]
-        self._stored = {row[0]: row[1:] for row in self._among("SELECT id, seq, text FROM statements WHERE id", names)}
-        self._referred = {row[0] for row in self._among("SELECT target FROM statements WHERE target", names)}
-        self._rows: list[tuple[object, ...]] = []
-        self._begun = False
-
-    def stored(self, new: Prepared) -> tuple[int, bytes] | None:
-        """(seq, text) of the statement that has this id already, in the file or earlier in the batch."""
-        return self._stored.get(rows.key(new.id))
-
-    def add(self, new: Prepared, seq: int) -> None:
-        """Take a new statement in. Raises `Forbidden` for a void that its credential may not make."""
-        name = rows.key(new.id)
-        alone = new.target is None and name not in self._referred
-        if not alone:
-            self.write()
-        effective = not alone and void_target(self._db, new)
-        voided = not alone and voided_before(self._db, new)
-        target = None if new.target is None else rows.key(new.target)
-        body = text(new.parts, printed(seq))
-        self._rows.append((seq, name, body, new.reading, rows.packed(new.terms), new.credential_id, new.provider, target,
-                           None if new.voids is None else rows.key(new.voids), new.may_void_any, voided, effective,
-                           None if self._begun else new.request))
-        self._begun = True
-        self._stored[name] = (seq, body)
-        if not alone:
-            self.write()
-            references.link(self._db, seq, name, target, self._budget)
-        if target is not None:
-            self._referred.add(target)
-
-    def write(self) -> None:
-        """Write what has been taken in since the last time."""
-        if self._rows:
-            rows.insert(self._db, "INSERT INTO statements", self._rows)
-            waiting.put(self._db, [(row[0], row[4]) for row in self._rows])
-            self._rows = []
-
-    def _among(self, select: str, names: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(names), AMONG):
-            some = names[start:start + AMONG]
-            yield from self._db.execute(f"{select} IN ({','.join('?' * len(some))})", some)
 
 
 def _page(db: sqlite3.Connection, query: Query, through: int) -> Page:
