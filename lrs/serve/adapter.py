@@ -10,9 +10,9 @@ import math
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO, Any
 
 from lrs.errors import StoreUnavailable
@@ -99,7 +99,8 @@ class Adapter:
         self._metrics = metrics or Metrics()
         self._app, self._body_max, self._body_seconds = app, body_max, body_seconds
         self._multipart_max, self._folder = max(multipart_max, body_max), folder
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._threads, self._started = threads, 0
+        self._handed: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # A client that reads a streamed answer slowly does hold a thread: never more than half of them.
         self._streams = threading.BoundedSemaphore(max(1, threads // 2))
         self._refusals, self._refused_max, self._proxied = Refusals(refused_max), refused_max, proxied
@@ -232,8 +233,16 @@ class Adapter:
                 body.close()
                 loop.call_soon_threadsafe(settle)
 
-        self._pool.submit(work)
+        if self._started < min(self._working, self._threads):
+            threading.Thread(target=self._work, daemon=True, name=f"request_{self._started}").start()
+            self._started += 1
+        self._handed.put(work)
         await done
+
+    def _work(self) -> None:
+        # an executor would make a future with locks of its own for each request, and nobody waits for those
+        while True:
+            self._handed.get()()
 
     def _client(self, scope: Any) -> str:
         if authorization := scope.headers.get("authorization"):  # a secret: only its hash is kept

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lrs.errors import StoreUnavailable
-from lrs.store.sqlite.database import Database
+from lrs.store.sqlite.database import LOOK_SECONDS, Database
 
 
 @pytest.fixture
@@ -92,6 +92,7 @@ def test_a_file_that_was_removed_takes_nothing_until_it_is_back(database, tmp_pa
     elsewhere.mkdir()
     for name in ("one.db", "one.db-wal", "one.db-shm"):
         (tmp_path / name).rename(elsewhere / name)
+    time.sleep(1.1 * LOOK_SECONDS)
     for use in (database.read, database.write):
         with pytest.raises(StoreUnavailable, match="removed or replaced"), use():
             pass

@@ -5,6 +5,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from lrs.store.sqlite.turns import Turns
 PATIENCE = 5.0
 """Seconds that a writer waits for its turn: whoever holds the file longer is stuck, and waiting threads would serve nobody."""
 
+
+LOOK_SECONDS = 0.1
+"""How often a reader looks whether the file is still where it was; a writer looks each time."""
 
 WRITER_KIB, READER_KIB = 16_384, 512
 """KiB of pages that a connection keeps in memory, of each file. Every request thread reads by one of its own; with four times as
@@ -43,6 +47,7 @@ class Database:
         self._closed = False
         self._identity: tuple[int, int] | None = None
         self._stuck_at = -1
+        self._looked = 0.0
 
     def _open_lock(self) -> int:
         return os.open(f"{self.path}.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -95,7 +100,10 @@ class Database:
         return found[0] if found else None
 
     def _reader(self) -> sqlite3.Connection:
-        self._must_be_open()
+        # what is read is lost to nobody, and each look at the path lets another thread take Python's lock
+        if self._closed or time.monotonic() > self._looked + LOOK_SECONDS:
+            self._must_be_open()
+            self._looked = time.monotonic()
         connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
         if connection is None:
             connection = self._local.reader = self.connect()
