@@ -43,8 +43,11 @@ def sizes(table: Table, folder: Path, steps: list[int], runs: int) -> None:
 
 
 def filled(folder: Path, size: int) -> Path:
-    """A store of so many statements, by its name in the folder; made where it is missing, beyond a million out of copies."""
+    """A store of so many statements, by its name in the folder; made where it is missing, beyond a million out of copies. One that is
+    made in seconds is made anew: what an earlier run added to it would be many times what it is."""
     data = folder / f"store-{size}"
+    if size < FILLED // 10:
+        shutil.rmtree(data, ignore_errors=True)
     if not data.is_dir():
         half = folder / f"half-store-{size}"
         shutil.rmtree(half, ignore_errors=True)
