@@ -45,19 +45,19 @@ LOG: tuple[Mutant, ...] = (
     Mutant(
         "half-a-batch-stays", "A batch that is refused leaves nothing behind.", COMMIT,
         "                if not adding.back(mark):", "                if mark is None:",
-        ("tests/store/test_statements_faults.py::test_a_batch_refused_half_way_leaves_nothing",)),
+        ("tests/store/test_statements_groups.py::test_in_one_group_each_request_is_whole_or_refused_by_itself[sqlite]",)),
     Mutant(
         "a-writer-does-not-wait", "There is one writer at a time, over all processes.", DATABASE,
         "            self._turns.take(PATIENCE)\n", "            self._turns.take(0) if self._writer is None else None\n",
         ("tests/store/test_database.py::test_the_lock_is_idle_unless_somebody_writes",)),
     Mutant(
         "stored-before-the-lock", "`stored` is drawn inside the write lock, so that the order of times is that of commits.", COMMIT,
-        """            with self._database.write() as db:
+        """            with suppress(_Nothing), self._database.write() as db:
                 results = self._add(db, left)
 """,
         """            with self._database.read() as db:
                 early = self._clock.peek(db)
-            with self._database.write() as db:
+            with suppress(_Nothing), self._database.write() as db:
                 self._clock.advance = lambda *_: early or 0
                 results = self._add(db, left)
 """,

@@ -4,6 +4,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Added, Prepared
@@ -28,6 +29,10 @@ class _Request(Waiting):
 class _Refused(Exception):
     def __init__(self, request: _Request, why: Exception) -> None:
         self.request, self.why = request, why
+
+
+class _Nothing(Exception):
+    """None of the group is taken: the file stays as it was."""
 
 
 class GroupCommit:
@@ -59,8 +64,10 @@ class GroupCommit:
     def _stood(self, left: list[_Request]) -> bool:
         """Try it; False when it must be tried again, with what is left."""
         try:
-            with self._database.write() as db:
+            with suppress(_Nothing), self._database.write() as db:
                 results = self._add(db, left)
+                if all(error is not None for _, error in results):
+                    raise _Nothing
         except _Refused as refused:
             refused.request.error = refused.why
             left.remove(refused.request)
