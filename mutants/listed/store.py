@@ -43,8 +43,8 @@ LOG: tuple[Mutant, ...] = (
         "                request.error = request.error",
         ("tests/store/test_statements_faults.py::test_a_failed_commit_is_told_to_every_request_of_the_group",)),
     Mutant(
-        "half-a-batch-stays", "A batch that is refused leaves nothing behind.", COMMIT,
-        "                if not adding.back(mark):", "                if mark is None:",
+        "half-a-batch-stays", "A batch that is refused leaves nothing behind.", "lrs/store/batches.py",
+        "            if not adding.back(mark):", "            if mark is None:",
         ("tests/store/test_statements_groups.py::test_in_one_group_each_request_is_whole_or_refused_by_itself[sqlite]",)),
     Mutant(
         "a-writer-does-not-wait", "There is one writer at a time, over all processes.", DATABASE,

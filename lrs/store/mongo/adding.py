@@ -1,7 +1,7 @@
 """Batches on their way into the statements of one transaction."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from bson import Binary
 
@@ -15,8 +15,8 @@ from lrs.store.mongo.database import Calls, Document
 from lrs.store.mongo.references import Budget
 from lrs.store.mongo.rows import STATEMENTS
 from lrs.store.mongo.voiding import void_target, voided_before
+from lrs.store.protocols.statements import Same
 
-Same = Callable[[bytes, bytes], bool]
 Mark = tuple[int, int, int, set[Binary]]
 AMONG = 500
 """Ids looked up at once. They are looked up by `_id`, where a long list costs no more than its parts."""

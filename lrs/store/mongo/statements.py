@@ -7,13 +7,13 @@ import pymongo
 
 from lrs.statements.record import Added, Page, Prepared, Query, Record
 from lrs.store.mongo import clock, intents, postings, references, rows
-from lrs.store.mongo.adding import Same
 from lrs.store.mongo.clock import Clock
 from lrs.store.mongo.commit import GroupCommit
 from lrs.store.mongo.database import Calls, Database, Document, Layout
 from lrs.store.mongo.examined import StatementsExamined
 from lrs.store.mongo.intents import Horizon, Writer
 from lrs.store.mongo.rows import FIELDS, STATEMENTS
+from lrs.store.protocols.statements import Same
 
 COUNT_PATIENCE = 60.0
 """Seconds for a count: of a hundred million it takes longer than any other call may."""

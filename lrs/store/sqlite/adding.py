@@ -2,17 +2,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lrs.errors import Conflict
 from lrs.statements.envelope import text
 from lrs.statements.instants import printed
 from lrs.statements.record import Added, Prepared
+from lrs.store.protocols.statements import Same
 from lrs.store.sqlite import postings, references, rows, waiting
 from lrs.store.sqlite.voiding import void_target, voided_before
 
-Same = Callable[[bytes, bytes], bool]
 Mark = tuple[int, int, int]
 AMONG = 512
 """Ids looked up at once."""

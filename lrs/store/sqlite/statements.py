@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from lrs.errors import StoreUnavailable
 from lrs.statements.record import Added, Page, Prepared, Query, Record
+from lrs.store.protocols.statements import Same
 from lrs.store.sqlite import clock, postings, references, requests, rows, waiting
-from lrs.store.sqlite.adding import Same
 from lrs.store.sqlite.clock import Clock, Ticks
 from lrs.store.sqlite.commit import GroupCommit
 from lrs.store.sqlite.database import Database
