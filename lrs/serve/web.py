@@ -81,7 +81,7 @@ async def serve(app: Wsgi, listening: socket.socket, settings: Settings, until: 
 
 
 def run(serving: Coroutine[Any, Any, bool]) -> bool:
-    """What `serving` returns, on the loop whose wake-ups cost least: every request has three."""
+    """What `serving` returns, on a loop whose wake-ups cost less than those of asyncio's own: each request has some."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serving)
 
