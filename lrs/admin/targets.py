@@ -132,7 +132,6 @@ class Target(MethodView):
         """Change it."""
         return targets.change(_store(), name, who=who(), settings=given["settings"], now_us=now_us())
 
-
     @blueprint.arguments(Removed, location="query")
     @blueprint.response(204)
     @blueprint.doc(summary="Remove a target", responses={"409": {}}, description=(

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 
@@ -19,7 +20,8 @@ print((before - mine().rss) // 2**20)
 """
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library has no malloc_trim")
 def test_what_is_free_below_a_piece_in_use_is_given_back() -> None:
+    if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("this C library has no malloc_trim: nothing is given back here")
     done = subprocess.run([sys.executable, "-c", PIECES], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 40, f"{done.stdout} MB were given back of 57"

@@ -43,7 +43,7 @@ def test_a_log_beyond_its_bound_is_cut_off_although_somebody_writes_without_end(
         with database.write() as db:
             db.execute("INSERT INTO numbers VALUES (-1)")
             writing.set()
-            time.sleep(0.5)
+            time.sleep(0.5)  # SQLite's own handler would have given up after 0.2 s
 
     other = threading.Thread(target=write_for_longer_than_a_checkpoint_would_knock)
     other.start()
@@ -92,7 +92,7 @@ def test_a_file_that_was_removed_takes_nothing_until_it_is_back(database, tmp_pa
     elsewhere.mkdir()
     for name in ("one.db", "one.db-wal", "one.db-shm"):
         (tmp_path / name).rename(elsewhere / name)
-    time.sleep(1.1 * LOOK_SECONDS)
+    time.sleep(1.1 * LOOK_SECONDS)  # readers notice it no sooner
     for use in (database.read, database.write):
         with pytest.raises(StoreUnavailable, match="removed or replaced"), use():
             pass

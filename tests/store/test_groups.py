@@ -47,7 +47,7 @@ def test_everyone_is_done_once_and_who_comes_meanwhile_goes_together() -> None:
 
     def work(group: list[Asked]) -> None:
         worked.append([one.name for one in group])
-        time.sleep(0.005)
+        time.sleep(0.005)  # as a commit takes its time: others come meanwhile
 
     assert through(Groups(some, work), range(40)) == dict.fromkeys(range(40))
     assert sorted(name for group in worked for name in group) == list(range(40))
@@ -60,7 +60,7 @@ def test_no_two_groups_are_worked_on_at_once() -> None:
 
     def work(group: list[Asked]) -> None:
         assert at_it.acquire(blocking=False)
-        time.sleep(0.002)
+        time.sleep(0.002)  # long enough to be met by another
         at_it.release()
 
     assert through(Groups(some, work), range(40)) == dict.fromkeys(range(40))
@@ -78,7 +78,7 @@ def test_an_error_is_told_to_the_request_that_has_it() -> None:
 
 def test_work_that_breaks_off_stops_nobody_who_waits() -> None:
     def work(group: list[Asked]) -> None:
-        time.sleep(0.005)
+        time.sleep(0.005)  # others come meanwhile
         for one in group:
             one.error = RuntimeError("broken off")
         raise RuntimeError("a bug")
@@ -103,7 +103,8 @@ def test_whether_more_wait_is_known_while_a_group_is_worked_on(waiting: int) -> 
     for thread in threads:
         thread.start()
         assert began.wait(10)
-        time.sleep(0.05)  # until the second is in line
+    while waiting and not groups.more():
+        time.sleep(0.001)  # until the second is in line
     go_on.set()
     for thread in threads:
         thread.join(10)
