@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 5 * SECOND
 """µs that a call may take, and a transaction with all its repetitions."""
+HELD_UP = SECOND
+ENDED_AFTER = 8 * SECOND
+"""µs of repetitions after which a process looks for what was left behind, and after which that is ended: `lrs.store.mongo.abandoned`."""
 LOOK_US = SECOND
 """µs by which what is read last of many documents may be younger than what is read first."""
 
@@ -208,7 +211,7 @@ class Writer(Process):
 
     def _written(self, group: Sequence[str], stay: bool) -> tuple[list[int], int]:
         """What `lrs.store.mongo.database` does with a transaction."""
-        end, server, pause = self.world.true + PATIENCE, self.world.server, 1_000
+        began, server, pause = self.world.true, self.world.server, 1_000
         while True:
             transaction = server.begin(self.token)
             try:
@@ -217,13 +220,22 @@ class Writer(Process):
                 return done
             except Conflict:
                 server.undo(self.token)
-                if self.world.true > end:
+                if self.world.true > began + PATIENCE:
                     raise StoreUnavailable("conflict after conflict") from None
+                if self.world.true > began + HELD_UP:
+                    self._end_abandoned()
             except (Fenced, StoreUnavailable):
                 server.undo(self.token)
                 raise
             self.sleep(pause)
             pause = min(100_000, 2 * pause)
+
+    def _end_abandoned(self) -> None:
+        """What `lrs.store.mongo.abandoned` does for who is held up: a place's document has only the session of who holds it now."""
+        there = {process.token for process in self.world.processes}
+        for one in list(self.world.server.open.values()):
+            if one.session not in there and one.begun + ENDED_AFTER < self.world.true:
+                self.world.server.undo(one.session)
 
     def _attempt(self, transaction: Transaction, group: Sequence[str], stay: bool) -> tuple[list[int], int]:
         server, table = self.world.server, Documents(self, self.world.server, transaction)

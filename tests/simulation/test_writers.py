@@ -24,7 +24,7 @@ def test_no_statement_appears_late_whoever_writes_stands_still_or_dies(capsys: p
     assert main(["--only", "writers", "--first", str(first), "--seeds", str(SEEDS)]) == 0
 
 
-@pytest.mark.parametrize("seed", [169])
+@pytest.mark.parametrize("seed", [169, 4260313475])
 def test_what_broke_once_holds(seed: int) -> None:
     Writing(seed).run()
 

@@ -210,7 +210,7 @@ class Database:
         """
         self.check()
         with faults(), nullcontext(session) if session else self._client.start_session() as used:
-            if self.guard and not session:
+            if self.guard:
                 self.guard.tell(used)
             try:
                 with pymongo.timeout(PATIENCE):
